@@ -1,0 +1,57 @@
+"""MLOps Workbench: from notebook to reviewed, served, watched model without leaving JupyterLab.
+
+``%load_ext workbench`` in a notebook gives ``%mlops`` and records what runs. In plain Python::
+
+    import workbench
+
+    with workbench.run("first try"):
+        workbench.log_params(depth=6)
+        workbench.log(f1=0.97)
+        workbench.save_model(model, name="shuttle", train=X_train, holdout=(X_test, y_test))
+
+The names are imported when first used, so importing this package costs next to nothing.
+"""
+
+from __future__ import annotations
+
+from importlib import import_module
+from typing import TYPE_CHECKING, Any
+
+__version__ = "0.1.0"
+
+if TYPE_CHECKING:
+    from IPython.core.interactiveshell import InteractiveShell
+
+    from workbench.experiment.model import save_model
+    from workbench.experiment.session import log, log_params, run
+
+__all__ = ["__version__", "log", "log_params", "run", "save_model"]
+
+_LAZY = {
+    "log": "workbench.experiment.session",
+    "log_params": "workbench.experiment.session",
+    "run": "workbench.experiment.session",
+    "save_model": "workbench.experiment.model",
+}
+
+
+def __getattr__(name: str) -> Any:
+    """Import a public name when it is first used (PEP 562)."""
+    if name in _LAZY:
+        return getattr(import_module(_LAZY[name]), name)
+    raise AttributeError(f"module 'workbench' has no attribute '{name}'")
+
+
+def load_ipython_extension(shell: InteractiveShell) -> None:
+    """Give a kernel ``%mlops`` and ``%%mlops`` and start recording; called by ``%load_ext workbench``."""
+    from workbench.doors.magics import load
+
+    load(shell)
+
+
+def _jupyter_labextension_paths() -> list[dict[str, str]]:
+    return [{"src": "labextension", "dest": "@mlops-workbench/labextension"}]
+
+
+def _jupyter_server_extension_points() -> list[dict[str, str]]:
+    return [{"module": "workbench.doors.server"}]

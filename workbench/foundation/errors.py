@@ -1,0 +1,155 @@
+"""The one tree of errors, with what every door needs to render them.
+
+A :class:`WorkbenchError` carries a stable ``code``, a ``message`` that says what happened and a ``hint`` that
+names the command which mends it. The family (subclass) decides the HTTP status and the exit code, so a door
+never has to look at the code itself:
+
+==================  ====  ====  ==========================================================
+family              HTTP  exit  meaning
+==================  ====  ====  ==========================================================
+UsageError           400     2  the caller's input is wrong; nothing was changed
+NotFoundError        404     2  what was named does not exist
+ConflictError        409     2  what exists already stands in the way
+DeniedError          403     1  a policy or a permission says no
+PendingError         409     4  not decided yet: somebody or something is awaited
+UnknownResultError   422     3  a check could not reach a result; unknown is not pass
+IntegrityError       422     5  bytes, signatures or the journal are not what was approved
+StorageError         507     3  disk full, folder not writable, database locked for too long
+UnavailableError     503     3  a target, server or program that is needed does not answer
+==================  ====  ====  ==========================================================
+"""
+
+from __future__ import annotations
+
+import errno
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
+from difflib import get_close_matches
+from pathlib import Path
+from typing import ClassVar
+
+
+class WorkbenchError(Exception):
+    """Say what happened and how to mend it, through every door in the same words.
+
+    Attributes:
+        code: Stable kebab-case identifier, safe to match on (``"config-unknown-key"``).
+        message: What happened, in one sentence without a trailing period.
+        hint: The command or edit that mends it; empty where none exists.
+        http_status: Status of the ``application/problem+json`` answer.
+        exit_code: Exit status of the ``mlops`` command.
+    """
+
+    http_status: ClassVar[int] = 500
+    exit_code: ClassVar[int] = 3
+
+    def __init__(self, code: str, message: str, hint: str = "") -> None:
+        super().__init__(code, message, hint)
+        self.code = code
+        self.message = message
+        self.hint = hint
+
+    def __str__(self) -> str:
+        """Return the two lines a notebook and a terminal show."""
+        first = f"{self.message} [{self.code}]"
+        return f"{first}\n→ {self.hint}" if self.hint else first
+
+    def _render_traceback_(self) -> list[str]:
+        """Let IPython store a real ``error`` output with our two lines instead of its traceback.
+
+        papermill stops on the ``error`` output; ``ename`` and ``evalue`` stay machine-readable.
+        """
+        return str(self).splitlines()
+
+
+class UsageError(WorkbenchError):
+    """The caller's input is wrong; nothing was changed."""
+
+    http_status = 400
+    exit_code = 2
+
+
+class NotFoundError(WorkbenchError):
+    """What was named does not exist."""
+
+    http_status = 404
+    exit_code = 2
+
+
+class ConflictError(WorkbenchError):
+    """Something that exists already stands in the way."""
+
+    http_status = 409
+    exit_code = 2
+
+
+class DeniedError(WorkbenchError):
+    """A policy or a permission says no."""
+
+    http_status = 403
+    exit_code = 1
+
+
+class PendingError(WorkbenchError):
+    """Not decided yet: somebody or something is awaited."""
+
+    http_status = 409
+    exit_code = 4
+
+
+class UnknownResultError(WorkbenchError):
+    """A check could not reach a result; unknown is not pass."""
+
+    http_status = 422
+    exit_code = 3
+
+
+class IntegrityError(WorkbenchError):
+    """Bytes, signatures or the journal are not what was approved or recorded."""
+
+    http_status = 422
+    exit_code = 5
+
+
+class StorageError(WorkbenchError):
+    """The disk is full, a folder is not writable or a database stayed locked."""
+
+    http_status = 507
+    exit_code = 3
+
+
+class UnavailableError(WorkbenchError):
+    """A target, a server or a program that is needed does not answer."""
+
+    http_status = 503
+    exit_code = 3
+
+
+def did_you_mean(name: str, known: Iterable[str]) -> str:
+    """Return ``"did you mean 'x'?"``, or the list of what is known, for a hint."""
+    names = sorted(known)
+    close = get_close_matches(name, names, n=1, cutoff=0.6)
+    if close:
+        return f"did you mean '{close[0]}'?"
+    return f"known: {', '.join(names)}" if names else "there is none yet"
+
+
+@contextmanager
+def storage_errors(path: Path) -> Iterator[None]:
+    """Turn the operating system's refusals around ``path`` into a :class:`StorageError`.
+
+    Raises:
+        StorageError: ``disk-full`` or ``folder-not-writable``; any other ``OSError`` passes unchanged.
+    """
+    try:
+        yield
+    except OSError as error:
+        if error.errno in (errno.ENOSPC, errno.EDQUOT, errno.EFBIG):
+            raise StorageError(
+                "disk-full", f"No space left to write {path}", "free some space, then run the same command again"
+            ) from error
+        if error.errno in (errno.EACCES, errno.EPERM, errno.EROFS):
+            raise StorageError(
+                "folder-not-writable", f"Cannot write {path}", f"check its owner and mode: ls -ld '{path.parent}'"
+            ) from error
+        raise

@@ -1,0 +1,170 @@
+"""The table: every thing a person can do here, once.
+
+From these rows come the ``%mlops`` magics, the ``mlops`` command, the REST routes with their OpenAPI document, the
+TypeScript contract, completion and help. A new capability is one function and one row.
+
+A verb's function takes a :class:`~workbench.foundation.project.Project` first (unless ``needs_project`` is false) and
+then only ``str``, ``int``, ``float``, ``bool``, ``Path``, ``tuple[str, ...]``, ``dict[str, str]`` or an optional one
+of them. It returns one contract dataclass or a tuple of them and raises :class:`WorkbenchError` alone. Its docstring
+is its help. Functions are named, not imported: ``mlops --help`` reads this file and nothing else.
+"""
+
+from __future__ import annotations
+
+import inspect
+from collections.abc import Callable
+from dataclasses import dataclass
+from enum import StrEnum
+from importlib import import_module
+from typing import Any
+
+from workbench.foundation.errors import NotFoundError, did_you_mean
+
+
+class Permission(StrEnum):
+    """What one must be allowed to do; doors map it to their own idea of a user."""
+
+    READ = "read"
+    RUN = "run"
+    REVIEW = "review"
+    RELEASE = "release"
+    OPERATE = "operate"
+
+
+@dataclass(frozen=True)
+class Verb:
+    """One row of the table.
+
+    Attributes:
+        noun: First word of the command.
+        verb: Second word; empty where the noun alone is the command.
+        function: ``module:name``.
+        permission: What one must be allowed to do.
+        summary: One line for the list of commands.
+        positional: Parameters that stand without ``--`` on a command line, in order.
+        short: One-letter option for a parameter (``{"p": "params"}``).
+        needs_project: Whether the function takes a project first.
+    """
+
+    noun: str
+    verb: str
+    function: str
+    permission: Permission
+    summary: str
+    positional: tuple[str, ...] = ()
+    short: tuple[tuple[str, str], ...] = ()
+    needs_project: bool = True
+
+    @property
+    def words(self) -> str:
+        """The command: ``review approve``."""
+        return f"{self.noun} {self.verb}".strip()
+
+    @property
+    def is_reading(self) -> bool:
+        """Whether it changes nothing: a GET in REST."""
+        return self.permission is Permission.READ
+
+    def load(self) -> Callable[..., Any]:
+        """Import and return the function."""
+        module, _, name = self.function.partition(":")
+        function: Callable[..., Any] = getattr(import_module(module), name)
+        return function
+
+    def signature(self) -> inspect.Signature:
+        """Return the signature with real types, without the project."""
+        signature = inspect.signature(self.load(), eval_str=True)
+        parameters = list(signature.parameters.values())
+        return signature.replace(parameters=parameters[1:] if self.needs_project else parameters)
+
+
+_READ, _RUN, _REVIEW, _RELEASE, _OPERATE = (
+    Permission.READ,
+    Permission.RUN,
+    Permission.REVIEW,
+    Permission.RELEASE,
+    Permission.OPERATE,
+)
+
+# fmt: off
+VERBS: tuple[Verb, ...] = (
+    # project
+    Verb(
+        "init", "", "workbench.foundation.template:create_project", _RUN, "Create a project from a template",
+        ("folder",), (("t", "template"),), needs_project=False,
+    ),
+    Verb("status", "", "workbench.monitor.overview:project_status", _READ, "Show the project at a glance"),
+    Verb("doctor", "", "workbench.monitor.overview:examine", _READ, "Look for what is wrong and say what mends it"),
+    # notebook → run
+    Verb(
+        "run", "", "workbench.execute.jobs:submit", _RUN, "Run a notebook on a target",
+        ("notebook",), (("p", "params"), ("t", "target")),
+    ),
+    Verb("runs", "", "workbench.experiment.runs:list_runs", _READ, "List runs", short=(("n", "limit"),)),
+    Verb("runs", "show", "workbench.experiment.runs:show_run", _READ, "Show everything about a run", ("run",)),
+    Verb("runs", "compare", "workbench.experiment.runs:compare_runs", _READ, "Show where runs differ", ("runs",)),
+    # data
+    Verb("data", "", "workbench.data.versions:list_versions", _READ, "List dataset versions"),
+    Verb(
+        "data", "snapshot", "workbench.data.versions:snapshot", _RUN, "Record files as a dataset version",
+        ("paths",), (("m", "message"),),
+    ),
+    Verb("data", "restore", "workbench.data.versions:restore", _RUN, "Bring back a dataset version", ("version",)),
+    # compute
+    Verb("targets", "", "workbench.compute.targets:list_targets", _READ, "List targets and whether they are ready"),
+    Verb("jobs", "", "workbench.execute.jobs:list_jobs", _READ, "List jobs"),
+    Verb("jobs", "show", "workbench.execute.jobs:show_job", _READ, "Show a job", ("job",)),
+    Verb("logs", "", "workbench.execute.jobs:job_events", _READ, "Show what a job has said", ("job",)),
+    Verb("cancel", "", "workbench.execute.jobs:cancel", _RUN, "Cancel a job", ("job",)),
+    # review
+    Verb("identity", "create", "workbench.review.people:create_identity", _RUN, "Make an SSH key to sign with"),
+    Verb("reviewers", "", "workbench.review.people:list_reviewers", _READ, "List who may approve"),
+    Verb(
+        "reviewers", "add", "workbench.review.people:add_reviewer", _REVIEW, "Let somebody's key approve",
+        ("principal", "public_key"),
+    ),
+    Verb("reviews", "", "workbench.review.reviews:list_reviews", _READ, "List reviews"),
+    Verb("review", "show", "workbench.review.reviews:show_review", _READ, "Show a review", ("review",)),
+    Verb(
+        "review", "request", "workbench.review.reviews:request_review", _RUN, "Ask for a model to be let through",
+        ("model",), (("t", "to"),),
+    ),
+    Verb(
+        "review", "approve", "workbench.review.reviews:approve", _REVIEW, "Approve, signed with your SSH key",
+        ("review",), (("m", "reason"),),
+    ),
+    Verb(
+        "review", "reject", "workbench.review.reviews:reject", _REVIEW, "Reject, signed with your SSH key",
+        ("review",), (("m", "reason"),),
+    ),
+    # serving
+    Verb("releases", "", "workbench.serving.releases:list_releases", _READ, "List releases"),
+    Verb("release", "", "workbench.serving.releases:release", _RELEASE, "Release an approved model", ("review",)),
+    Verb("rollback", "", "workbench.serving.releases:roll_back", _RELEASE, "Go back to the release before", ("channel",)),
+    Verb("runners", "", "workbench.serving.runners:list_runners", _READ, "List model runners"),
+    Verb("serve", "", "workbench.serving.runners:start_runner", _OPERATE, "Start the model runner", ("channel",)),
+    Verb("stop", "", "workbench.serving.runners:stop_runner", _OPERATE, "Stop the model runner", ("channel",)),
+    # monitor
+    Verb("monitor", "", "workbench.monitor.watch:list_monitors", _READ, "Show how served models are doing"),
+    Verb("monitor", "check", "workbench.monitor.watch:check_channel", _OPERATE, "Look for drift now", ("channel",)),
+    Verb("alerts", "", "workbench.monitor.alerts:list_alerts", _READ, "List alerts, the most urgent first"),
+    Verb("alerts", "acknowledge", "workbench.monitor.alerts:acknowledge", _OPERATE, "Say that you are on it", ("alert",)),
+    Verb("alerts", "resolve", "workbench.monitor.alerts:resolve", _OPERATE, "Say that it is mended", ("alert",)),
+    Verb("report", "", "workbench.monitor.report:write_report", _RUN, "Write the one-page HTML report"),
+    # journal
+    Verb("audit", "verify", "workbench.monitor.overview:verify_journal", _READ, "Walk the journal's chain"),
+    Verb("audit", "log", "workbench.monitor.overview:list_events", _READ, "List what happened", short=(("n", "limit"),)),
+)
+# fmt: on
+
+
+def find_verb(words: str) -> Verb:
+    """Return the verb for ``"review approve"``.
+
+    Raises:
+        NotFoundError: ``verb-unknown``, with the nearest one.
+    """
+    for verb in VERBS:
+        if verb.words == words:
+            return verb
+    raise NotFoundError("verb-unknown", f"There is no command '{words}'", did_you_mean(words, (v.words for v in VERBS)))
