@@ -133,15 +133,18 @@ def parse_config(text: str, path: Path) -> Config:
         raw = tomllib.loads(text)
     except tomllib.TOMLDecodeError as error:
         raise UsageError("config-syntax", f"{path}: {error}", "mend the line; strings need quotes in TOML") from error
-    reader = _Reader(text, path)
+    reader = TomlReader(text, path)
     raw_targets = raw.pop("targets", {})
     values = reader.section(Config, raw, ())
     values["targets"] = reader.targets(raw_targets)
     return Config(**values)
 
 
-class _Reader:
-    """Turn parsed TOML into the dataclasses above and point at the line of what is wrong."""
+class TomlReader:
+    """Turn parsed TOML into dataclasses and point at the line of what is wrong.
+
+    Fields may be dataclasses, ``dict[str, <dataclass>]``, ``tuple[str, ...]``, plain TOML types or unions of those.
+    """
 
     def __init__(self, text: str, path: Path) -> None:
         self._lines = text.splitlines()
@@ -158,7 +161,7 @@ class _Reader:
             if key not in known:
                 raise UsageError(
                     "config-unknown-key",
-                    f"{self._at((*where, key))}: unknown key '{'.'.join((*where, key))}'",
+                    f"{self.at((*where, key))}: unknown key '{'.'.join((*where, key))}'",
                     did_you_mean(key, known),
                 )
             values[key] = self._value(hints[key], value, (*where, key))
@@ -166,7 +169,7 @@ class _Reader:
             required = item.default is dataclasses.MISSING and item.default_factory is dataclasses.MISSING
             if required and name not in values:
                 full = ".".join((*where, name))
-                raise UsageError("config-missing-key", f"{self._at(where)}: '{full}' is missing", f'add: {name} = "…"')
+                raise UsageError("config-missing-key", f"{self.at(where)}: '{full}' is missing", f'add: {name} = "…"')
         return values
 
     def targets(self, raw: Any) -> dict[str, TargetSection]:
@@ -180,7 +183,7 @@ class _Reader:
             if not isinstance(table.get("kind"), str):
                 raise UsageError(
                     "config-missing-key",
-                    f"{self._at(('targets', name))}: 'targets.{name}.kind' is missing",
+                    f"{self.at(('targets', name))}: 'targets.{name}.kind' is missing",
                     'add: kind = "local"',
                 )
             found[name] = TargetSection(table["kind"], {k: v for k, v in table.items() if k != "kind"})
@@ -189,6 +192,14 @@ class _Reader:
     def _value(self, hint: Any, value: Any, where: tuple[str, ...]) -> Any:
         if dataclasses.is_dataclass(hint) and isinstance(hint, type):
             return hint(**self.section(hint, value, where))
+        if typing.get_origin(hint) is dict and dataclasses.is_dataclass(typing.get_args(hint)[1]):
+            if not isinstance(value, dict):
+                raise self._wrong_type(where, value, "a table of tables")
+            return {name: self._value(typing.get_args(hint)[1], table, (*where, name)) for name, table in value.items()}
+        if typing.get_origin(hint) is tuple:
+            if not isinstance(value, list) or not all(isinstance(item, str) for item in value):
+                raise self._wrong_type(where, value, "a list of strings")
+            return tuple(value)
         accepted = typing.get_args(hint) if isinstance(hint, types.UnionType) else (hint,)
         if float in accepted and isinstance(value, int) and not isinstance(value, bool):
             return float(value)
@@ -200,11 +211,12 @@ class _Reader:
         got = _TOML_WORDS.get(type(value), type(value).__name__)
         return UsageError(
             "config-wrong-type",
-            f"{self._at(where)}: '{'.'.join(where)}' must be {wanted}, not {got}",
+            f"{self.at(where)}: '{'.'.join(where)}' must be {wanted}, not {got}",
             f"change the line in {self._path.name}",
         )
 
-    def _at(self, where: tuple[str, ...]) -> str:
+    def at(self, where: tuple[str, ...]) -> str:
+        """Return ``file:line`` of a key, for an error."""
         return f"{self._path}:{self._line_of(where)}"
 
     def _line_of(self, where: tuple[str, ...]) -> int:
