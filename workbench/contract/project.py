@@ -23,6 +23,19 @@ class Problem:
 
 
 @dataclass(frozen=True)
+class Hello:
+    """What the server extension answers before any project is known.
+
+    Attributes:
+        version: Version of this package; the panel compares it with its own.
+        server_ok: Whether the extension can do all it should; False where live updates could not be set up.
+    """
+
+    version: str
+    server_ok: bool
+
+
+@dataclass(frozen=True)
 class Finding:
     """One thing that was looked at, by ``mlops doctor`` or by a target's check.
 
