@@ -1,0 +1,215 @@
+"""``policy/gate.toml``: what a model has to show, and who has to agree, before it reaches a stage.
+
+The dataclasses below are the schema. The file is data in Git, changed by review like code; the digest of its bytes goes
+into every decision, so a decision made under one policy is worth nothing under another. Whatever is wrong with the
+file (missing, misspelt, out of range) denies: a gate that cannot read its rules stays shut.
+
+Imported by the model runner: standard library and foundation only.
+"""
+
+from __future__ import annotations
+
+import tomllib
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from workbench.foundation.canonical import digest_bytes
+from workbench.foundation.config import TomlReader
+from workbench.foundation.errors import DeniedError, NotFoundError, UsageError, did_you_mean
+
+if TYPE_CHECKING:
+    from workbench.foundation.project import Project
+
+POLICY_PATH = Path("policy") / "gate.toml"
+REVIEWERS_PATH = Path("policy") / "reviewers"
+
+CHECK_NAMES = ("format", "schema", "metric", "reproduced")
+"""Checks that ``required`` may name; ``checks/`` holds one file for each."""
+
+DEFAULT_POLICY = """\
+# What a model has to show, and who has to agree, before it reaches a stage.
+#
+# Stages stand in the order a model goes through them. Every decision holds the digest of this file's bytes: a change
+# here makes open reviews STALE, and they are requested again under the new rules. A mistake in this file denies.
+#
+# Checks: format      only known files; the model is plain ONNX and needs no code
+#         schema      callers of the model that is served now are not broken; its recorded examples come out again
+#         metric      not worse than the model that is served now, or better than the majority class where none is
+#         reproduced  the notebook, run again from its recorded inputs, gives the same metrics
+# A required check that could not be finished counts as not passed.
+
+[stages.staging]
+required = ["format", "schema", "metric"]
+approvals = 1
+
+[stages.production]
+required = ["format", "schema", "metric", "reproduced"]
+approvals = 1          # people, not signatures; two keys of one person are one person
+allow_self = false     # true lets an author approve alone; the decision then says local-self
+
+[stages.production.metric]
+comparison = "non-inferior"   # or "superior"
+margin = 0.01                 # loss of the metric that is still acceptable, in the metric's own unit
+confidence = 0.95             # of the interval; shared among all models tried on the same holdout rows
+minimum_rows = 100            # fewer holdout rows than this decide nothing
+
+[stages.production.reproduced]
+tolerance = 1e-6              # largest difference of a metric, relative to its size
+"""
+"""What a template puts into a new project."""
+
+COMPARISONS = ("non-inferior", "superior")
+
+
+@dataclass(frozen=True)
+class MetricRule:
+    """When the ``metric`` check passes.
+
+    Attributes:
+        comparison: ``non-inferior``: the interval of the difference stays above ``-margin``; ``superior``: above 0.
+        margin: Acceptable loss, in the metric's own unit.
+        confidence: Of the two-sided interval.
+        minimum: What the metric must reach (or, for an error, stay below) whatever it is compared with.
+        minimum_rows: Fewer holdout rows than this decide nothing.
+        resamples: Bootstrap resamples.
+    """
+
+    comparison: str = "non-inferior"
+    margin: float = 0.01
+    confidence: float = 0.95
+    minimum: float | None = None
+    minimum_rows: int = 100
+    resamples: int = 4000
+
+
+@dataclass(frozen=True)
+class ReproducedRule:
+    """When the ``reproduced`` check passes.
+
+    Attributes:
+        tolerance: Largest difference of a metric, relative to its size.
+        timeout_s: Seconds to wait for the replay; after that the result is unknown.
+    """
+
+    tolerance: float = 1e-6
+    timeout_s: float = 3600.0
+
+
+@dataclass(frozen=True)
+class StageRule:
+    """What one stage asks for.
+
+    Attributes:
+        required: Checks that must pass.
+        approvals: People who must approve.
+        allow_self: Whether requester and author count among them.
+        metric: Thresholds of ``metric``.
+        reproduced: Thresholds of ``reproduced``.
+    """
+
+    required: tuple[str, ...]
+    approvals: int
+    allow_self: bool = False
+    metric: MetricRule = MetricRule()
+    reproduced: ReproducedRule = ReproducedRule()
+
+
+@dataclass(frozen=True)
+class _File:
+    stages: dict[str, StageRule]
+
+
+@dataclass(frozen=True)
+class Policy:
+    """A valid policy.
+
+    Attributes:
+        stages: Rules by stage, in the order of the file.
+        digest: Digest of the file's bytes.
+    """
+
+    stages: Mapping[str, StageRule]
+    digest: str
+
+    def rule(self, stage: str) -> StageRule:
+        """Return the rule of a stage.
+
+        Raises:
+            NotFoundError: ``stage-unknown``.
+        """
+        if stage not in self.stages:
+            raise NotFoundError("stage-unknown", f"The policy has no stage '{stage}'", did_you_mean(stage, self.stages))
+        return self.stages[stage]
+
+
+def parse_policy(data: bytes, path: Path = POLICY_PATH) -> Policy:
+    """Validate the bytes of a policy; ``path`` is only named in errors.
+
+    Raises:
+        UsageError: ``config-syntax``, ``config-unknown-key``, ``config-missing-key``, ``config-wrong-type`` or
+            ``policy-value``; the message holds ``file:line``.
+    """
+    try:
+        text = data.decode()
+        raw = tomllib.loads(text)
+    except UnicodeDecodeError as error:
+        raise UsageError("config-syntax", f"{path}: not UTF-8 ({error.reason})", "save the file as UTF-8") from error
+    except tomllib.TOMLDecodeError as error:
+        raise UsageError("config-syntax", f"{path}: {error}", "mend the line; strings need quotes in TOML") from error
+    reader = TomlReader(text, path)
+    stages = _File(**reader.section(_File, raw, ())).stages
+    if not stages:
+        raise UsageError("policy-value", f"{path}: there is no stage", "add: [stages.production]")
+    for name, rule in stages.items():
+        _check_values(reader, name, rule)
+    return Policy(stages, digest_bytes(data))
+
+
+def load_policy(project: Project) -> Policy:
+    """Read the project's policy; every fault denies.
+
+    Raises:
+        DeniedError: ``policy-missing`` or ``policy-invalid``; the message holds ``file:line``.
+    """
+    return read_policy(project.root / POLICY_PATH)[0]
+
+
+def read_policy(path: Path) -> tuple[Policy, bytes]:
+    """Read a policy and the bytes it was read from."""
+    try:
+        data = path.read_bytes()
+    except OSError as error:
+        raise DeniedError(
+            "policy-missing", f"Cannot read {path}: {error.strerror}", "restore it: git checkout policy/gate.toml"
+        ) from error
+    try:
+        return parse_policy(data, path), data
+    except UsageError as error:
+        raise DeniedError("policy-invalid", error.message, error.hint) from error
+
+
+def _check_values(reader: TomlReader, stage: str, rule: StageRule) -> None:
+    """Refuse values that are of the right type and make no sense; a comparison with NaN is false, so NaN is refused."""
+    metric, replay = rule.metric, rule.reproduced
+    unknown = next((check for check in rule.required if check not in CHECK_NAMES), "")
+    is_name = stage.replace("-", "").replace("_", "").isalnum()
+    comparison_hint = did_you_mean(metric.comparison, COMPARISONS)
+    asked: tuple[tuple[bool, str, str, str], ...] = (
+        (is_name, "", "must be letters, digits, - and _", "channels are called model@stage"),
+        (not unknown, "required", f"names no check '{unknown}'", did_you_mean(unknown, CHECK_NAMES)),
+        (rule.approvals >= 1, "approvals", "must be 1 or more", "a release without a signature cannot be verified"),
+        (metric.comparison in COMPARISONS, "metric.comparison", "is neither comparison", comparison_hint),
+        (0 <= metric.margin < float("inf"), "metric.margin", "must be 0 or more", "0.01 is one point in a hundred"),
+        (0.5 <= metric.confidence < 1, "metric.confidence", "must be at least 0.5 and below 1", "0.95 is usual"),
+        (metric.minimum is None or abs(metric.minimum) < float("inf"), "metric.minimum", "must be a number", ""),
+        (metric.minimum_rows >= 2, "metric.minimum_rows", "must be 2 or more", "100 is usual"),
+        (1000 <= metric.resamples <= 100_000, "metric.resamples", "must be 1000 to 100000", "4000 is usual"),
+        (0 <= replay.tolerance < 1, "reproduced.tolerance", "must be at least 0 and below 1", "1e-6 is usual"),
+        (0 < replay.timeout_s < float("inf"), "reproduced.timeout_s", "must be above 0", "3600 is usual"),
+    )
+    for is_met, key, fault, hint in asked:
+        if not is_met:
+            where = ("stages", stage, *(key.split(".") if key else ()))
+            raise UsageError("policy-value", f"{reader.at(where)}: '{'.'.join(where)}' {fault}", hint)
