@@ -1,0 +1,22 @@
+"""Where a run's artifacts lie, when they lie on this machine."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from urllib.parse import unquote, urlsplit
+
+
+def local_folder(artifact_uri: str) -> Path | None:
+    """Return the folder that an artifact URI names, or None where it is not on this machine."""
+    if artifact_uri.startswith("/"):
+        return Path(artifact_uri)
+    parts = urlsplit(artifact_uri)
+    return Path(unquote(parts.path)) if parts.scheme == "file" else None
+
+
+def local_artifacts(artifact_uri: str) -> tuple[str, ...] | None:
+    """Return the relative POSIX paths of all files below, sorted, or None where it is not on this machine."""
+    folder = local_folder(artifact_uri)
+    if folder is None:
+        return None
+    return tuple(sorted(p.relative_to(folder).as_posix() for p in folder.rglob("*") if p.is_file()))

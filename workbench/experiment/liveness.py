@@ -1,0 +1,43 @@
+"""Tell which runs that MLflow holds as RUNNING are dead, from their leases.
+
+A run of ours gets the tag ``workbench.heartbeat`` once its lease is taken; a run without that tag (plain mlflow,
+another tool) has no lease to judge by and is left alone. A run with a job belongs to the job's own reconciler in
+``execute``.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Iterable
+from pathlib import Path
+
+from workbench.contract.status import RunState
+from workbench.experiment.rows import RunQuery, RunReader, RunRow
+from workbench.foundation.lease import inspect_lease
+from workbench.foundation.project import Project
+
+HEARTBEAT_TAG = "workbench.heartbeat"
+_MAX_RUNNING = 10_000
+_START_S = 60.0
+"""A run whose lease was not taken within this time died while it started."""
+
+
+def lease_path(project: Project, run: str) -> Path:
+    """Return the lease file of a run."""
+    return project.state_dir / "leases" / f"run-{run}"
+
+
+def dead_runs(project: Project, reader: RunReader) -> dict[str, RunState]:
+    """Return the runs that are dead although the store says RUNNING: KILLED where certain, LOST where not."""
+    running = reader.search(RunQuery(limit=_MAX_RUNNING, state=RunState.RUNNING))
+    return dict(_judged(project, running))
+
+
+def _judged(project: Project, rows: Iterable[RunRow]) -> Iterable[tuple[str, RunState]]:
+    for row in rows:
+        if "workbench.job" in row.tags or "workbench.actor" not in row.tags:
+            continue
+        is_starting = HEARTBEAT_TAG not in row.tags and time.time() - row.started_ms / 1000 < _START_S
+        lease = inspect_lease(lease_path(project, row.id))
+        if not lease.is_alive and not is_starting:
+            yield row.id, RunState.KILLED if lease.is_certain else RunState.LOST

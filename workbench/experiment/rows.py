@@ -1,0 +1,101 @@
+"""A run as the store holds it, before it becomes a card, and the two questions that readers ask for.
+
+There are two readers, :mod:`~workbench.experiment.rows_sql` (a SQLite file, no mlflow) and
+:mod:`~workbench.experiment.rows_client` (any other store); a contract test holds them to the same answers.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Protocol
+
+from workbench.contract.status import RunState
+
+STATE_TAG = "workbench.state"
+"""Set to LOST on a run that MLflow, which has no such word, holds as KILLED."""
+
+
+@dataclass(frozen=True)
+class RunRow:
+    """One run, times in Unix milliseconds.
+
+    Attributes:
+        id: MLflow run id.
+        name: MLflow run name.
+        status: MLflow's status word.
+        started_ms: When it began.
+        ended_ms: When it ended; None while it runs.
+        artifact_uri: Where its artifacts lie.
+        tags: All tags.
+        params: All parameters.
+        metrics: Last value of each metric; NaN ones are left out, JSON has no word for them.
+    """
+
+    id: str
+    name: str
+    status: str
+    started_ms: int
+    ended_ms: int | None
+    artifact_uri: str
+    tags: dict[str, str]
+    params: dict[str, str]
+    metrics: dict[str, float]
+
+
+@dataclass(frozen=True)
+class RunQuery:
+    """Which runs, the newest first.
+
+    Attributes:
+        limit: At most so many.
+        state: Only in this state, as :func:`state_of` tells it; empty for any.
+        source: Only from this notebook; empty for any.
+        ids: Only these; None for any.
+        dead: Runs that the store holds as RUNNING although their process is dead, with what they are.
+    """
+
+    limit: int
+    state: str = ""
+    source: str = ""
+    ids: tuple[str, ...] | None = None
+    dead: Mapping[str, RunState] = field(default_factory=dict)
+
+
+@dataclass(frozen=True)
+class MetricRow:
+    """One logged value."""
+
+    key: str
+    step: int
+    at_ms: int
+    value: float
+
+
+class RunReader(Protocol):
+    """Reads runs of one project from one kind of store."""
+
+    def search(self, query: RunQuery) -> list[RunRow]:
+        """Return the runs asked for."""
+        ...
+
+    def ids_with_prefix(self, prefix: str) -> list[str]:
+        """Return ids that begin with ``prefix``, at most a handful."""
+        ...
+
+    def history(self, run: str) -> list[MetricRow]:
+        """Return all values of all metrics of a run, ordered by key, step, time and value."""
+        ...
+
+    def artifacts(self, row: RunRow) -> tuple[str, ...]:
+        """Return the paths of all artifacts of a run, sorted."""
+        ...
+
+
+def state_of(row: RunRow, dead: Mapping[str, RunState]) -> RunState:
+    """Return the state a person should see."""
+    if row.id in dead:
+        return dead[row.id]
+    if row.status == RunState.KILLED and row.tags.get(STATE_TAG) == RunState.LOST:
+        return RunState.LOST
+    return RunState.RUNNING if row.status == "SCHEDULED" else RunState(row.status)
