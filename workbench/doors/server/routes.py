@@ -1,7 +1,7 @@
 """Which verb lies where: the HTTP side of the table, without a server.
 
-``review approve`` is ``POST /mlops-workbench/api/review/approve``; what only reads is a ``GET``. The OpenAPI document, the
-TypeScript contract and the handlers all ask here, so they cannot disagree.
+``review approve`` is ``POST /mlops-workbench/api/review/approve``; what only reads is a ``GET``. The OpenAPI
+document, the TypeScript contract and the handlers all ask here, so they cannot disagree.
 """
 
 from __future__ import annotations

@@ -1,8 +1,8 @@
 """JSON schemas of everything that crosses the HTTP border, from the dataclasses and the verbs' own signatures.
 
-pydantic does the types. Three things are added: what the docstrings say; status words (a field whose documentation names
-an enum of ``contract/status.py`` is that enum); and the truth about floats, which JSON cannot write as
-NaN: an answer carries ``null`` there, so every float of an answer may be null. pydantic is imported on first use, never at
+pydantic does the types. Three things are added: what the docstrings say; status words (a field whose documentation
+names an enum of ``contract/status.py`` is that enum); and the truth about floats, which JSON cannot write as NaN: an
+answer carries ``null`` there, so every float of an answer may be null. pydantic is imported on first use, never at
 the server's start.
 """
 
@@ -11,6 +11,7 @@ from __future__ import annotations
 import dataclasses
 import pkgutil
 import re
+import types
 from dataclasses import dataclass
 from enum import StrEnum
 from importlib import import_module
@@ -76,7 +77,8 @@ def result_schema(verb: Verb) -> dict[str, Any]:
     from pydantic import TypeAdapter
 
     # pydantic writes the outermost dataclass out instead of naming it; as an item of an array it is named.
-    adapter: TypeAdapter[Any] = TypeAdapter(tuple[verb.signature().return_annotation, ...])
+    answers: Any = types.GenericAlias(tuple, (verb.signature().return_annotation, ...))
+    adapter: TypeAdapter[Any] = TypeAdapter(answers)
     schema = adapter.json_schema(
         mode="serialization", ref_template=REFERENCE + "{model}", schema_generator=_answer_generator()
     )
@@ -156,7 +158,7 @@ def _text(kind: type) -> str:
 
 
 def _plain_schema(schema: Any) -> Any:
-    """Drop what says nothing: titles that repeat names, the defaults of answers, and ``path``, no format OpenAPI knows."""
+    """Drop what says nothing: titles that repeat names, defaults, and ``path``, which is no format OpenAPI knows."""
     if isinstance(schema, list):
         return [_plain_schema(part) for part in schema]
     if not isinstance(schema, dict):

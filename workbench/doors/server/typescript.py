@@ -1,7 +1,7 @@
 """The TypeScript side of the contract, written from the same schemas as the OpenAPI document.
 
-``python -m workbench.doors.server.typescript`` rewrites ``labextension/src/api/contract.ts``; with ``--check`` it only tells
-whether the file is what would be written. Text is wrapped as prettier wraps it at 80 columns.
+``python -m workbench.doors.server.typescript`` rewrites ``labextension/src/api/contract.ts``; with ``--check`` it
+only tells whether the file is what would be written. Text is wrapped as prettier wraps it at 80 columns.
 """
 
 from __future__ import annotations

@@ -1,0 +1,46 @@
+"""Where the caller stands, and which project that is, without ever leaving the server's root.
+
+The panel names folders and notebooks as JupyterLab does: relative to the server's root folder. The walk upwards is
+over these names, not over what links resolve to, so that a linked project folder works as it looks and a ``..`` leads
+nowhere.
+"""
+
+from __future__ import annotations
+
+from pathlib import Path, PurePosixPath
+
+from workbench.foundation.config import FILE_NAME
+from workbench.foundation.errors import NotFoundError, UsageError
+
+
+def folder_of(server_root: Path, location: str) -> Path:
+    """Return the folder that a location names: itself, or that of the file it is.
+
+    Raises:
+        UsageError: ``path-outside``.
+    """
+    parts = PurePosixPath(location).parts
+    names = parts[1:] if parts[:1] == ("/",) else parts
+    if ".." in names or "\0" in location:
+        raise UsageError(
+            "path-outside", f"'{location}' leaves the server's folder", "name a folder that the server shows"
+        )
+    place = server_root.joinpath(*names)
+    return place.parent if place.is_file() else place
+
+
+def project_folder(server_root: Path, location: str) -> Path:
+    """Return the folder of the project that a location lies in.
+
+    Above the server's root it is looked for only where the root itself lies inside a project.
+
+    Raises:
+        NotFoundError: ``project-missing``.
+        UsageError: ``path-outside``.
+    """
+    folder = folder_of(server_root, location)
+    for candidate in (folder, *folder.parents):
+        if (candidate / FILE_NAME).is_file():
+            return candidate
+    shown = location or "the server's folder"
+    raise NotFoundError("project-missing", f"{shown} is in no project", "create one: mlops init --template shuttle")

@@ -1,0 +1,86 @@
+"""What the handlers of one server share: open projects, the threads that verbs block, the watch over changes."""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Callable, Mapping
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from workbench.contract.change import CHANGED_SCHEMA_ID, Change
+from workbench.doors.arguments import bind
+from workbench.doors.encoding import encode
+from workbench.doors.server.location import folder_of
+from workbench.doors.server.projects import OpenProjects
+from workbench.doors.server.watch import Watch
+from workbench.foundation.errors import UsageError
+from workbench.verbs import Verb
+
+if TYPE_CHECKING:
+    from jupyter_server.serverapp import ServerApp
+
+SETTING = "mlops_workbench"
+"""Name under which the web application's settings hold the :class:`Services`."""
+
+_THREADS = 8
+
+
+@dataclass(frozen=True)
+class Services:
+    """Shared state of the extension in one server.
+
+    Attributes:
+        projects: The open projects below the server's root.
+        threads: Where verbs run: they block, and the server's loop must not.
+        watch: Tells clients what changed.
+        has_events: Whether the event's schema was accepted.
+    """
+
+    projects: OpenProjects
+    watch: Watch
+    has_events: bool
+    threads: ThreadPoolExecutor = field(default_factory=lambda: ThreadPoolExecutor(_THREADS, "wb-verb"))
+
+    def call(self, verb: Verb, location: str, raw: Mapping[str, Any]) -> bytes:
+        """Carry a verb out and return its result as JSON; blocks.
+
+        Raises:
+            WorkbenchError: Whatever is wrong with the input, the place or the work itself.
+        """
+        root = self.projects.server_root
+        if not verb.needs_project:
+            arguments = bind(verb, raw, base=folder_of(root, location))
+            _refuse_outside(root, arguments)
+            return encode(verb.load()(**arguments))
+        opened = self.projects.reading if verb.is_reading else self.projects.acting
+        with opened(location) as project:
+            self.watch.touch(project)
+            return encode(verb.load()(project, **bind(verb, raw)))
+
+
+def build(serverapp: ServerApp, *, has_events: bool) -> Services:
+    """Make the services of a server; starts nothing."""
+    return Services(OpenProjects(Path(serverapp.root_dir).resolve()), Watch(_emitter(serverapp)), has_events)
+
+
+def _emitter(serverapp: ServerApp) -> Callable[[Change], None]:
+    """Return a function that any thread may call to tell every client of a change."""
+    loop, events = serverapp.io_loop, serverapp.event_logger
+    if events is None:
+        return lambda _: None
+
+    def emit(change: Change) -> None:
+        data = dataclasses.asdict(change)
+        loop.add_callback(events.emit, schema_id=CHANGED_SCHEMA_ID, data={**data, "nouns": list(change.nouns)})
+
+    return emit
+
+
+def _refuse_outside(root: Path, arguments: Mapping[str, Any]) -> None:
+    for name, value in arguments.items():
+        if isinstance(value, Path) and not value.resolve().is_relative_to(root):
+            raise UsageError(
+                "path-outside", f"'{name}' leaves the server's folder", "name a folder that the server shows"
+            )
