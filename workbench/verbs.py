@@ -90,7 +90,7 @@ _READ, _RUN, _REVIEW, _RELEASE, _OPERATE = (
 VERBS: tuple[Verb, ...] = (
     # project
     Verb(
-        "init", "", "workbench.foundation.template:create_project", _RUN, "Create a project from a template",
+        "init", "", "workbench.project.template:create_project", _RUN, "Create a project from a template",
         ("folder",), (("t", "template"),), needs_project=False,
     ),
     Verb("status", "", "workbench.monitor.overview:project_status", _READ, "Show the project at a glance"),

@@ -16,6 +16,10 @@ from pathlib import Path
 from workbench.foundation.errors import storage_errors
 
 
+_OF_A_JOB = {"WORKBENCH_JOB": "", "WORKBENCH_RUN_FILE": "", "WORKBENCH_CHECKOUT": ""}
+"""What is started for keeps is no part of the job that started it: it must not end, or record, with it."""
+
+
 def spawn_detached(
     module: str, arguments: Sequence[str], *, log: Path, cwd: Path, env: Mapping[str, str] | None = None
 ) -> int:
@@ -37,7 +41,7 @@ def spawn_detached(
                 stdout=stream,
                 stderr=stream,
                 cwd=cwd,
-                env={**os.environ, **(env or {})},
+                env={**os.environ, **_OF_A_JOB, **(env or {})},
                 start_new_session=True,
                 close_fds=True,
             )

@@ -170,6 +170,18 @@ def read_public_key(path: Path) -> PublicKey:
         ) from error
 
 
+def parse_public_key(line: str) -> PublicKey:
+    """Read the line of an ``id_….pub``.
+
+    Raises:
+        UsageError: ``key-malformed``.
+    """
+    try:
+        return _parse_key(line.split())
+    except (ValueError, IndexError) as error:
+        raise UsageError("key-malformed", "That is no SSH public key", "make one: mlops identity create") from error
+
+
 def sign(key_path: Path, payload: bytes, *, namespace: str) -> str:
     """Sign ``payload`` for a purpose and return the armoured SSHSIG.
 

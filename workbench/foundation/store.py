@@ -11,10 +11,11 @@ from __future__ import annotations
 import hashlib
 import os
 import tempfile
+from collections.abc import Callable
 from dataclasses import asdict, dataclass
 from pathlib import Path, PurePosixPath
 
-from workbench.foundation.canonical import Digest, canonical_json, digest_bytes
+from workbench.foundation.canonical import Digest, canonical_json, digest_bytes, digest_file
 from workbench.foundation.durable import sync_folder, write_atomic
 from workbench.foundation.errors import IntegrityError, NotFoundError, UsageError, storage_errors
 
@@ -112,19 +113,11 @@ class Store:
         Raises:
             UsageError: The folder is missing, empty or holds a link.
         """
-        if not folder.is_dir():
-            raise UsageError("folder-missing", f"There is no folder {folder}", "check the path")
-        entries = []
-        for path in sorted(folder.rglob("*")):
-            relative = PurePosixPath(path.relative_to(folder)).as_posix()
-            if path.is_symlink():
-                raise UsageError("link-in-tree", f"{path} is a link", "replace it by the file it points to")
-            if path.is_file() and relative not in exclude:
-                digest = self.put_file(path)
-                entries.append(TreeEntry(relative, self.path_of(digest).stat().st_size, digest))
-        if not entries:
-            raise UsageError("folder-empty", f"{folder} holds no file", "check the path")
-        return self.put_bytes(canonical_json({"files": [asdict(entry) for entry in entries]}))
+        return self.put_bytes(_manifest(folder, exclude, self._keep))
+
+    def _keep(self, path: Path) -> tuple[Digest, int]:
+        digest = self.put_file(path)
+        return digest, self.path_of(digest).stat().st_size  # of what was kept: the file may change meanwhile
 
     def read(self, digest: str) -> bytes:
         """Return a blob's bytes after verifying them.
@@ -181,3 +174,29 @@ class Store:
                 raise IntegrityError("path-escapes", f"'{entry.path}' leaves the tree", "do not use this model")
             write_atomic(folder / relative, self.read(entry.digest))
         return folder
+
+
+def digest_tree(folder: Path, *, exclude: frozenset[str] = frozenset()) -> Digest:
+    """Return the digest that :meth:`Store.put_tree` would return, without keeping anything.
+
+    Raises:
+        UsageError: The folder is missing, empty or holds a link.
+    """
+    return digest_bytes(_manifest(folder, exclude, lambda path: (digest_file(path), path.stat().st_size)))
+
+
+def _manifest(folder: Path, exclude: frozenset[str], measure: Callable[[Path], tuple[Digest, int]]) -> bytes:
+    """List every file below ``folder`` with the digest and size that ``measure`` finds."""
+    if not folder.is_dir():
+        raise UsageError("folder-missing", f"There is no folder {folder}", "check the path")
+    entries = []
+    for path in sorted(folder.rglob("*")):
+        relative = PurePosixPath(path.relative_to(folder)).as_posix()
+        if path.is_symlink():
+            raise UsageError("link-in-tree", f"{path} is a link", "replace it by the file it points to")
+        if path.is_file() and relative not in exclude:
+            digest, size = measure(path)
+            entries.append(TreeEntry(relative, size, digest))
+    if not entries:
+        raise UsageError("folder-empty", f"{folder} holds no file", "check the path")
+    return canonical_json({"files": [asdict(entry) for entry in entries]})

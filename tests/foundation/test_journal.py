@@ -1,0 +1,159 @@
+"""The journal under several writers, a killed writer and a tampering hand."""
+
+from __future__ import annotations
+
+import os
+import signal
+import sqlite3
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from workbench.foundation.errors import ConflictError, IntegrityError, StorageError
+from workbench.foundation.journal import GENESIS, Head, Journal
+
+WRITER = """
+import sys
+from workbench.foundation.journal import Journal
+journal = Journal(sys.argv[1], actor=sys.argv[2])
+for number in range(int(sys.argv[3])):
+    with journal.transaction() as change:
+        event = change.append("job.started", f"job:{sys.argv[2]}-{number}", {"n": number})
+        change.put("job", f"{sys.argv[2]}-{number}", "RUNNING", {"n": number}, expect=0)
+    print(event.seq, flush=True)
+"""
+
+
+@pytest.fixture
+def journal(tmp_path: Path) -> Journal:
+    return Journal(f"sqlite:///{tmp_path / 'journal.db'}", actor="author@example.com")
+
+
+def fill(journal: Journal, count: int) -> None:
+    for number in range(count):
+        with journal.transaction() as change:
+            change.append("run.started", f"run:{number}", {"number": number})
+
+
+def edit(tmp_path: Path, statement: str) -> None:
+    with sqlite3.connect(tmp_path / "journal.db") as connection:
+        connection.execute(statement)
+
+
+def test_empty_journal_verifies(journal: Journal) -> None:
+    assert journal.verify() == Head(0, GENESIS)
+
+
+def test_state_and_event_are_one(journal: Journal) -> None:
+    with pytest.raises(RuntimeError, match="power cut"), journal.transaction() as change:
+        change.append("job.started", "job:1", {})
+        change.put("job", "1", "RUNNING", {})
+        raise RuntimeError("power cut")
+    assert journal.events() == []
+    assert journal.record("job", "1") is None
+
+
+def test_a_late_decision_is_refused(journal: Journal) -> None:
+    with journal.transaction() as change:
+        change.put("review", "1", "OPEN", {}, expect=0)
+    with journal.transaction() as change:
+        change.put("review", "1", "APPROVED", {}, expect=1)
+    with pytest.raises(ConflictError, match="record-changed"), journal.transaction() as change:
+        change.put("review", "1", "REJECTED", {}, expect=1)
+    record = journal.record("review", "1")
+    assert record is not None
+    assert (record.state, record.revision) == ("APPROVED", 2)
+
+
+@pytest.mark.checklist("S0-12", "S2-26")
+@pytest.mark.parametrize(
+    "statement",
+    [
+        "UPDATE events SET data = '{\"number\":99}' WHERE seq = 3",
+        "UPDATE events SET data = 'no json' WHERE seq = 3",
+        "UPDATE events SET actor = 'somebody@example.com' WHERE seq = 3",
+        "UPDATE events SET at = '2020-01-01T00:00:00.000000+00:00' WHERE seq = 3",
+        "DELETE FROM events WHERE seq = 3",
+        "UPDATE events SET subject = 'run:1' WHERE seq = 3",
+        "UPDATE events SET hash = (SELECT hash FROM events WHERE seq = 4) WHERE seq = 3",
+    ],
+)
+def test_tampering_is_found_and_the_event_named(journal: Journal, tmp_path: Path, statement: str) -> None:
+    fill(journal, 6)
+    assert journal.verify().seq == 6
+    edit(tmp_path, statement)
+    with pytest.raises(IntegrityError) as caught:
+        journal.verify()
+    assert caught.value.code == "journal-broken"
+    assert "Event 3" in caught.value.message
+
+
+def test_truncation_is_found_given_a_checkpoint(journal: Journal, tmp_path: Path) -> None:
+    fill(journal, 4)
+    checkpoint = journal.head()
+    fill(journal, 2)
+    journal.verify(checkpoint)
+    edit(tmp_path, "DELETE FROM events WHERE seq > 3")
+    journal.verify()  # a shorter chain is a good chain: only the checkpoint knows
+    with pytest.raises(IntegrityError, match="journal-truncated"):
+        journal.verify(checkpoint)
+
+
+def test_an_erased_payload_keeps_the_chain(journal: Journal, tmp_path: Path) -> None:
+    fill(journal, 3)
+    edit(tmp_path, "UPDATE events SET data = NULL WHERE seq = 2")
+    assert journal.verify().seq == 3
+    assert journal.events()[1].data is None
+
+
+def test_several_processes_write_one_chain(journal: Journal, tmp_path: Path) -> None:
+    url = f"sqlite:///{tmp_path / 'journal.db'}"
+    writers = [
+        subprocess.Popen([sys.executable, "-c", WRITER, url, f"w{n}", "25"], stdout=subprocess.DEVNULL)
+        for n in range(4)
+    ]
+    assert [writer.wait(timeout=60) for writer in writers] == [0, 0, 0, 0]
+    assert journal.verify().seq == 100
+    assert len(journal.records("job")) == 100
+
+
+def test_a_killed_writer_loses_nothing_acknowledged(journal: Journal, tmp_path: Path) -> None:
+    url = f"sqlite:///{tmp_path / 'journal.db'}"
+    for _ in range(5):
+        writer = subprocess.Popen(
+            [sys.executable, "-c", WRITER, url, f"k{os.urandom(4).hex()}", "100000"], stdout=subprocess.PIPE, text=True
+        )
+        assert writer.stdout is not None
+        acknowledged = [int(writer.stdout.readline()) for _ in range(10)]
+        writer.send_signal(signal.SIGKILL)
+        acknowledged += [int(line) for line in writer.stdout.read().split()]
+        writer.wait()
+        writer.stdout.close()
+        assert journal.verify().seq >= acknowledged[-1]
+    assert len(journal.records("job")) == journal.head().seq
+
+
+def test_synchronous_is_full(journal: Journal) -> None:
+    # NORMAL lost acknowledged commits in simulated power cuts; 2 is FULL.
+    with journal._reading() as connection:
+        assert connection.exec_driver_sql("PRAGMA synchronous").scalar() == 2
+        assert connection.exec_driver_sql("PRAGMA journal_mode").scalar() == "wal"
+
+
+def test_a_damaged_file_is_a_clear_error(tmp_path: Path) -> None:
+    (tmp_path / "journal.db").write_bytes(b"this is no database, this is a text" * 100)
+    with pytest.raises(StorageError) as caught:
+        Journal(f"sqlite:///{tmp_path / 'journal.db'}").events()
+    assert caught.value.code == "journal-unreadable"
+
+
+def test_events_are_filtered(journal: Journal) -> None:
+    with journal.transaction() as change:
+        change.append("review.requested", "review:1", {})
+        change.append("review.approved", "review:1", {})
+        change.append("reviewer.added", "reviewer:1", {})
+    assert [event.kind for event in journal.events(kind="review.*")] == ["review.requested", "review.approved"]
+    assert [event.seq for event in journal.events(after=1, limit=1)] == [2]
+    assert len(journal.events(subject="review:1")) == 2

@@ -1,0 +1,64 @@
+"""Carry out a parsed call: open the project, call the verb, follow what it started.
+
+Shared by the ``mlops`` command and the magics, which differ only in how they show the result.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+from workbench.contract.job import JobCard, JobEvent
+from workbench.contract.status import JobState
+from workbench.doors.commandline import Call
+from workbench.foundation.errors import WorkbenchError
+from workbench.foundation.project import Project
+
+
+class JobFailedError(WorkbenchError):
+    """A job that was waited for did not succeed; the job itself is recorded with its reason."""
+
+    http_status = 422
+    exit_code = 1
+
+
+def carry_out(call: Call, *, folder: Path | None = None, progress: Callable[[JobEvent], None] | None = None) -> Any:
+    """Call the verb and, unless detached, wait for the job or the checks that it started.
+
+    Args:
+        call: What :func:`workbench.doors.commandline.parse` returned.
+        folder: Where the caller stands; the project is found upwards from ``call.project`` or from here.
+        progress: Gets a followed job's events.
+
+    Raises:
+        WorkbenchError: Whatever the verb says; ``job-failed`` where a followed job ends badly.
+    """
+    function = call.verb.load()
+    if not call.verb.needs_project:
+        return function(**call.arguments)
+    project = Project.open(call.project or folder)
+    if call.verb.words == "review request" and not call.is_detached:
+        return function(project, **{"wait": True, **call.arguments})
+    result = function(project, **call.arguments)
+    if call.verb.words == "run" and not call.is_detached:
+        return follow_job(project, result, progress)
+    return result
+
+
+def follow_job(project: Project, job: JobCard, progress: Callable[[JobEvent], None] | None) -> JobCard:
+    """Wait for a job's end; interrupting the wait leaves the job running.
+
+    Raises:
+        JobFailedError: It ended, but not well.
+    """
+    from workbench.execute.jobs import wait
+
+    ended = wait(project, job.id, on_event=progress)
+    close = getattr(progress, "close", None)
+    if close:
+        close(ended)
+    if ended.state != JobState.SUCCEEDED:
+        reason = ended.error or ended.reason or "no reason known"
+        raise JobFailedError("job-failed", f"Job {job.id} is {ended.state}: {reason}", f"mlops logs {job.id}")
+    return ended

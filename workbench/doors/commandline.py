@@ -1,0 +1,187 @@
+"""From a line of words to a call: one parser for the ``mlops`` command and the ``%mlops`` magics.
+
+Built with argparse from a verb's signature and docstring; nothing is written twice. Errors are raised, never printed: a
+notebook and papermill must stop on them.
+"""
+
+from __future__ import annotations
+
+import argparse
+import re
+import types
+import typing
+from collections.abc import Sequence
+from dataclasses import dataclass
+from inspect import Parameter
+from pathlib import Path
+from typing import Any, NoReturn
+
+from workbench.doors.docstring import documentation_of, plain
+from workbench.foundation.errors import NotFoundError, UsageError, did_you_mean
+from workbench.verbs import VERBS, Verb
+
+
+@dataclass(frozen=True)
+class Call:
+    """A verb with its arguments, and how the result is wanted.
+
+    Attributes:
+        verb: The row of the table.
+        arguments: Keyword arguments for its function, without the project.
+        project: Folder to look for the project from; None for the working directory.
+        as_json: Whether the result is wanted as JSON.
+        is_detached: Whether not to wait for what was started.
+        help: Text to show instead of calling, where help was asked for.
+    """
+
+    verb: Verb
+    arguments: dict[str, Any]
+    project: Path | None = None
+    as_json: bool = False
+    is_detached: bool = False
+    help: str = ""
+
+
+FOLLOWED = frozenset({"run", "review request"})
+"""Verbs that start something and return at once; a door may follow it to its end."""
+
+
+def parse(words: Sequence[str]) -> Call:
+    """Parse a command line without its first word.
+
+    Raises:
+        NotFoundError: ``verb-unknown``.
+        UsageError: ``option-unknown``, ``argument-missing`` or ``argument-wrong``.
+    """
+    verb, rest = split_verb(words)
+    parser = build_parser(verb)
+    if "-h" in rest or "--help" in rest:
+        return Call(verb, {}, help=parser.format_help())
+    values = vars(parser.parse_args(list(rest)))
+    project = values.pop("project_folder")
+    as_json = values.pop("as_json")
+    is_detached = values.pop("is_detached", False)
+    given = {name: _plain(value) for name, value in values.items() if value is not argparse.SUPPRESS}
+    return Call(verb, given, project, as_json, is_detached)
+
+
+def split_verb(words: Sequence[str]) -> tuple[Verb, Sequence[str]]:
+    """Take the verb's one or two words off the front."""
+    known = {verb.words: verb for verb in VERBS}
+    for length in (2, 1):
+        verb = known.get(" ".join(words[:length]))
+        if verb and len(words) >= length:
+            return verb, words[length:]
+    named = " ".join(words[:2])
+    siblings = [verb.words for verb in VERBS if words and verb.noun == words[0]]
+    hint = f"known: {', '.join(siblings)}" if siblings else did_you_mean(named, [*known, *(v.noun for v in VERBS)])
+    raise NotFoundError("verb-unknown", f"There is no command '{named}'", hint)
+
+
+def overview() -> str:
+    """Return the list of commands, one line each, in the order of the road."""
+    width = max(len(verb.words) for verb in VERBS)
+    lines = [f"  {verb.words:<{width}}  {verb.summary}" for verb in VERBS]
+    return "\n".join(
+        [
+            "usage: mlops COMMAND [arguments] [--json] [--project FOLDER]",
+            "",
+            "From notebook to reviewed, served, watched model. The same commands are %mlops magics in a notebook.",
+            "",
+            *lines,
+            "",
+            "mlops COMMAND --help explains one. Exit codes: 0 done, 1 denied or failed, 2 wrong input, 3 unknown or",
+            "storage, 4 pending, 5 integrity.",
+        ]
+    )
+
+
+class _Parser(argparse.ArgumentParser):
+    """argparse that raises instead of printing and leaving."""
+
+    verb_words = ""
+
+    def error(self, message: str) -> NoReturn:
+        """Raise what argparse would have printed."""
+        code = "argument-missing" if "required" in message else "argument-wrong"
+        hint = f"mlops {self.verb_words} --help"
+        if match := re.match(r"unrecognized arguments: (\S+)", message):
+            code, message = "option-unknown", f"'mlops {self.verb_words}' does not know '{match[1]}'"
+            options = [option for action in self._actions for option in action.option_strings]
+            hint = did_you_mean(match[1], options) if match[1].startswith("-") else hint
+        raise UsageError(code, message, hint)
+
+
+def build_parser(verb: Verb) -> argparse.ArgumentParser:
+    """Build a verb's parser from its signature and docstring."""
+    documentation = documentation_of(verb.load(), "Args")
+    parser = _Parser(
+        prog=f"mlops {verb.words}",
+        description=plain(documentation.summary) or verb.summary,
+        allow_abbrev=False,
+        argument_default=argparse.SUPPRESS,
+        formatter_class=argparse.ArgumentDefaultsHelpFormatter,
+    )
+    parser.verb_words = verb.words
+    letters = {parameter: letter for letter, parameter in verb.short}
+    for parameter in verb.signature().parameters.values():
+        _add(
+            parser,
+            parameter,
+            parameter.name in verb.positional,
+            letters,
+            plain(documentation.entries.get(parameter.name, "")),
+        )
+    parser.add_argument("--project", dest="project_folder", type=Path, default=None, help="folder of the project")
+    parser.add_argument("--json", dest="as_json", action="store_true", default=False, help="print JSON")
+    if verb.words in FOLLOWED:
+        parser.add_argument(
+            "--detach", dest="is_detached", action="store_true", default=False, help="do not wait for its end"
+        )
+    return parser
+
+
+def options_of(verb: Verb) -> list[str]:
+    """Return a verb's long options, for completion."""
+    return [o for a in build_parser(verb)._actions for o in a.option_strings if o.startswith("--")]
+
+
+def _add(
+    parser: argparse.ArgumentParser, parameter: Parameter, is_positional: bool, letters: dict[str, str], text: str
+) -> None:
+    kind = parameter.annotation
+    is_required = parameter.default is Parameter.empty
+    options: dict[str, Any] = {"help": text.replace("%", "%%")}
+    if typing.get_origin(kind) in (types.UnionType, typing.Union):
+        kind = next(t for t in typing.get_args(kind) if t is not type(None))
+    origin = typing.get_origin(kind) or kind
+    if origin is bool:
+        options["action"] = argparse.BooleanOptionalAction
+    elif origin is dict:
+        options.update(action="append", type=_pair, metavar="NAME=VALUE")
+    elif origin is tuple:
+        options["nargs"] = "+" if is_required or not is_positional else "*"
+    else:
+        options["type"] = kind
+    if is_positional:
+        if not is_required and "nargs" not in options:
+            options["nargs"] = "?"
+        parser.add_argument(parameter.name, **options)
+        return
+    flags = [f"-{letters[parameter.name]}"] if parameter.name in letters else []
+    flags.append("--" + parameter.name.replace("_", "-"))
+    parser.add_argument(*flags, dest=parameter.name, required=is_required, **options)
+
+
+def _pair(text: str) -> tuple[str, str]:
+    name, equals, value = text.partition("=")
+    if not equals or not name:
+        raise argparse.ArgumentTypeError(f"write NAME=VALUE, not '{text}'")
+    return name, value
+
+
+def _plain(value: Any) -> Any:
+    """Turn argparse's lists into what verbs take: pairs into a dict, words into a tuple."""
+    if isinstance(value, list):
+        return dict(value) if value and isinstance(value[0], tuple) else tuple(value)
+    return value

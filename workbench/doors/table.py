@@ -1,0 +1,120 @@
+"""What a result looks like as a table: the columns of each contract type, in plain words.
+
+One description serves the terminal and the notebook. A type that is not listed shows all its fields, so a new verb is
+readable before anybody has thought about its looks.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import re
+from collections.abc import Callable, Mapping
+from typing import Any
+
+Cell = Callable[[Any], str]
+
+_COLUMNS: dict[str, tuple[str, ...]] = {
+    "RunCard": ("id", "name", "state", "started_at", "duration_s", "params", "metrics"),
+    "JobCard": ("id", "state", "reason", "notebook", "target", "cells", "run", "error"),
+    "JobEvent": ("seq", "at", "kind", "data"),
+    "DatasetVersion": ("id", "rows", "size", "created_at", "message", "is_current"),
+    "TargetCard": ("name", "kind", "is_ready", "cpus", "memory_bytes", "free_disk_bytes", "price_per_hour"),
+    "ReviewCard": ("id", "model", "stage", "state", "requester", "model_digest", "needed"),
+    "CheckReport": ("name", "result", "summary", "duration_s"),
+    "Decision": ("verdict", "principal", "assurance", "at", "reason"),
+    "ReleaseCard": ("id", "channel", "version", "state", "model_digest", "approvers", "assurance", "released_at"),
+    "RunnerCard": (
+        "channel",
+        "is_running",
+        "url",
+        "model_digest",
+        "requests",
+        "failures",
+        "p50_ms",
+        "p99_ms",
+        "refusal",
+    ),
+    "MonitorCard": ("channel", "model_digest", "rows_seen", "windows", "alerts"),
+    "AlertCard": ("id", "severity", "state", "title", "action", "count"),
+}
+
+
+def is_card(value: Any) -> bool:
+    """Whether the value is one contract dataclass."""
+    return dataclasses.is_dataclass(value) and not isinstance(value, type)
+
+
+def columns_of(card: Any) -> tuple[str, ...]:
+    """Return the fields that a list of such cards shows."""
+    return _COLUMNS.get(type(card).__name__, tuple(f.name for f in dataclasses.fields(card)))
+
+
+def cell(name: str, value: Any) -> str:
+    """Return one field in words: short digests, sizes with units, counts for lists."""
+    if value is None or value == "":
+        return "–"
+    if isinstance(value, bool):
+        return "yes" if value else "no"
+    if isinstance(value, float):
+        return f"{value:.4g}"
+    if isinstance(value, str):
+        return _text(value)
+    if isinstance(value, int):
+        return _size(value) if name.endswith("bytes") or name == "size" else f"{value:,}"
+    if isinstance(value, Mapping):
+        return ", ".join(f"{key}={cell(key, item)}" for key, item in value.items()) or "–"
+    if isinstance(value, tuple):
+        return (f"{len(value)}" if value and is_card(value[0]) else ", ".join(map(str, value))) or "–"
+    return str(value)
+
+
+def rows_of(cards: tuple[Any, ...]) -> tuple[tuple[str, ...], list[tuple[str, ...]]]:
+    """Return headings and cells of a list of cards of one type."""
+    columns = columns_of(cards[0])
+    return columns, [tuple(cell(name, getattr(card, name)) for name in columns) for card in cards]
+
+
+def fields_of(card: Any) -> list[tuple[str, str]]:
+    """Return every plain field of one card; nested lists of cards are left to :func:`nested_of`."""
+    nested = dict(nested_of(card))
+    return [
+        (field.name, cell(field.name, getattr(card, field.name)))
+        for field in dataclasses.fields(card)
+        if field.name not in nested
+    ]
+
+
+def nested_of(card: Any) -> list[tuple[str, tuple[Any, ...]]]:
+    """Return the fields that are themselves cards or lists of cards."""
+    found = []
+    for field in dataclasses.fields(card):
+        value = getattr(card, field.name)
+        if is_card(value):
+            found.append((field.name, (value,)))
+        elif isinstance(value, tuple) and value and is_card(value[0]):
+            found.append((field.name, value))
+    return found
+
+
+def heading(name: str) -> str:
+    """Return a field's name as a heading: ``started_at`` → ``started``."""
+    plain = re.sub(r"_(at|bytes)$", "", name)
+    return re.sub(r"^is_", "", plain).replace("_s", " (s)" if plain.endswith("_s") else "_s").replace("_", " ")
+
+
+def _text(value: str) -> str:
+    if re.fullmatch(r"sha256:[0-9a-f]{64}", value):
+        return value[7:19]
+    if re.fullmatch(r"[0-9a-f]{32}", value):
+        return value[:12]
+    if re.fullmatch(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d.*", value):
+        return value[:19].replace("T", " ")
+    return value
+
+
+def _size(count: float) -> str:
+    for unit in ("B", "KiB", "MiB", "GiB"):
+        if count < 1024:
+            return f"{count:.0f} {unit}" if unit == "B" else f"{count:.1f} {unit}"
+        count /= 1024
+    return f"{count:.1f} TiB"

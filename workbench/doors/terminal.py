@@ -1,0 +1,102 @@
+"""Render results for a terminal: aligned tables, one card as a list of fields, a progress bar per cell.
+
+Width counts Japanese characters as two columns, as terminals do.
+"""
+
+from __future__ import annotations
+
+import shutil
+import unicodedata
+from typing import Any, TextIO
+
+from workbench.contract.job import JobCard, JobEvent
+from workbench.doors.table import fields_of, heading, is_card, nested_of, rows_of
+
+
+def render(value: Any) -> str:
+    """Return a verb's result as text."""
+    if isinstance(value, tuple):
+        return render_table(value) if value else "Nothing yet."
+    if not is_card(value):
+        return str(value)
+    fields = fields_of(value)
+    width = max(len(heading(name)) for name, _ in fields)
+    blocks = ["\n".join(f"{heading(name):<{width}}  {text}" for name, text in fields)]
+    blocks += [f"{heading(name)}\n{_indent(render(cards))}" for name, cards in nested_of(value)]
+    return "\n\n".join(blocks)
+
+
+def render_table(cards: tuple[Any, ...]) -> str:
+    """Return cards of one type as an aligned table."""
+    if not is_card(cards[0]):
+        return "\n".join(map(str, cards))
+    names, rows = rows_of(cards)
+    return align((tuple(heading(name) for name in names), *rows))
+
+
+def align(rows: tuple[tuple[str, ...], ...], *, max_width: int | None = None) -> str:
+    """Return rows in columns; the last column is cut where the terminal ends."""
+    widths = [max(width_of(row[i]) for row in rows) for i in range(len(rows[0]))]
+    limit = max_width or max(80, shutil.get_terminal_size((120, 24)).columns)
+    lines = []
+    for row in rows:
+        padded = [text + " " * (width - width_of(text)) for text, width in zip(row, widths, strict=True)]
+        lines.append(_cut("  ".join(padded).rstrip(), limit))
+    return "\n".join(lines)
+
+
+def width_of(text: str) -> int:
+    """Return how many terminal columns a text takes."""
+    return sum(2 if unicodedata.east_asian_width(character) in "WF" else 1 for character in text)
+
+
+class ProgressBar:
+    """One line a job, redrawn as its cells end; plain lines where the output is no terminal."""
+
+    def __init__(self, stream: TextIO, label: str) -> None:
+        self._stream = stream
+        self._label = label
+        self._cells = 0
+        self._done = 0
+
+    def __call__(self, event: JobEvent) -> None:
+        """Take one event of the job."""
+        if event.kind == "start":
+            self._cells = int(str(event.data.get("cells", 0)))
+            self._draw()
+        elif event.kind == "cell_end":
+            self._done += 1
+            self._draw()
+
+    def close(self, job: JobCard) -> None:
+        """Draw the end: how it ended and why."""
+        words = " ".join(filter(None, [job.state, job.reason]))
+        self._draw(words)
+        self._stream.write("\n" if self._stream.isatty() else "")
+        self._stream.flush()
+
+    def _draw(self, words: str = "") -> None:
+        filled = round(20 * self._done / self._cells) if self._cells else 0
+        bar = "█" * filled + "░" * (20 - filled)
+        line = f"{self._label:<34} {bar} {self._done}/{self._cells} cells {words}".rstrip()
+        if self._stream.isatty():
+            self._stream.write(f"\r\x1b[2K{line}")
+        elif words or self._done == self._cells:
+            self._stream.write(line + "\n" if words else "")
+        self._stream.flush()
+
+
+def _cut(line: str, limit: int) -> str:
+    if width_of(line) <= limit:
+        return line
+    kept, width = "", 0
+    for character in line:
+        width += width_of(character)
+        if width >= limit:
+            break
+        kept += character
+    return kept + "…"
+
+
+def _indent(text: str) -> str:
+    return "\n".join("  " + line for line in text.splitlines())
