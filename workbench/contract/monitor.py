@@ -17,6 +17,8 @@ class FeatureDrift:
         reference_mean: Mean in the reference.
         window_mean: Mean in the window.
         missing: Share of missing values in the window.
+        outside: Share of values beyond the smallest or largest of the reference.
+        cause: What drifted: ``distribution``, ``missing`` or ``range``; empty where nothing did.
     """
 
     name: str
@@ -26,6 +28,8 @@ class FeatureDrift:
     reference_mean: float
     window_mean: float
     missing: float
+    outside: float = 0.0
+    cause: str = ""
 
 
 @dataclass(frozen=True)
