@@ -1,0 +1,97 @@
+"""Read what a job has to know of a notebook, without nbformat: its cells, its kernel, its language.
+
+nbformat costs seconds to import and a submit has 300 ms. What is checked here is only what would make the runner
+fail later; the runner reads the notebook with nbformat all the same.
+"""
+
+from __future__ import annotations
+
+import json
+from dataclasses import dataclass
+from importlib.metadata import PackageNotFoundError, version
+from pathlib import Path
+from typing import Any
+
+from workbench.foundation.errors import NotFoundError, UsageError, did_you_mean
+
+_DEFAULT_KERNEL = "python3"
+
+
+@dataclass(frozen=True)
+class Notebook:
+    """A notebook that can be run.
+
+    Attributes:
+        path: Absolute path.
+        data: Its bytes.
+        kernel: Name of the kernelspec it asks for; ``python3`` where it asks for none.
+        language: Lower-case language of that kernel.
+        cells: The raw cells.
+    """
+
+    path: Path
+    data: bytes
+    kernel: str
+    language: str
+    cells: tuple[dict[str, Any], ...]
+
+
+def read_notebook(path: Path) -> Notebook:
+    """Read a notebook.
+
+    Raises:
+        NotFoundError: ``notebook-missing``, with the nearest name in the folder.
+        UsageError: ``notebook-invalid``: not JSON, not a notebook, or of nbformat 3 and older.
+    """
+    if not path.is_file():
+        siblings = [other.name for other in path.parent.glob("*.ipynb")] if path.parent.is_dir() else []
+        raise NotFoundError("notebook-missing", f"There is no notebook {path}", did_you_mean(path.name, siblings))
+    data = path.read_bytes()
+    try:
+        raw = json.loads(data)
+    except ValueError as error:
+        raise _invalid(path, f"no JSON ({error})") from error
+    if not isinstance(raw, dict) or not isinstance(raw.get("cells"), list) or raw.get("nbformat", 0) < 4:
+        raise _invalid(path, "no cells of nbformat 4")
+    if not all(isinstance(cell, dict) and "cell_type" in cell and "source" in cell for cell in raw["cells"]):
+        raise _invalid(path, "a cell without type or source")
+    metadata = raw.get("metadata") or {}
+    spec, info = metadata.get("kernelspec") or {}, metadata.get("language_info") or {}
+    language = info.get("name") or spec.get("language") or "python"
+    return Notebook(path, data, spec.get("name") or _DEFAULT_KERNEL, language.lower(), tuple(raw["cells"]))
+
+
+def source_of(cell: dict[str, Any]) -> str:
+    """Return a cell's text; notebooks keep it as one string or as a list of lines."""
+    source = cell["source"]
+    return source if isinstance(source, str) else "".join(source)
+
+
+def require_kernel(notebook: Notebook) -> None:
+    """Refuse a notebook whose kernel is not installed here.
+
+    Raises:
+        NotFoundError: ``kernel-missing``, with the nearest one.
+    """
+    known = installed_kernels()
+    if notebook.kernel not in known:
+        message = f"{notebook.path.name} asks for the kernel '{notebook.kernel}', which is not installed"
+        raise NotFoundError(
+            "kernel-missing", message, f"{did_you_mean(notebook.kernel, known)} (jupyter kernelspec list)"
+        )
+
+
+def installed_kernels() -> set[str]:
+    """Return the names of the kernels that Jupyter would find."""
+    from jupyter_core.paths import jupyter_path
+
+    found = {spec.parent.name for folder in jupyter_path("kernels") for spec in Path(folder).glob("*/kernel.json")}
+    try:
+        version("ipykernel")
+    except PackageNotFoundError:
+        return found
+    return found | {_DEFAULT_KERNEL}  # jupyter_client offers its own interpreter, kernel.json or not
+
+
+def _invalid(path: Path, reason: str) -> UsageError:
+    return UsageError("notebook-invalid", f"{path} is no notebook: {reason}", "open it in JupyterLab and save it again")

@@ -1,0 +1,76 @@
+"""Look after one job on this machine: ``python -m workbench.execute.supervise <project> <job>``, detached.
+
+The runner is started first, with nothing but the standard library imported; while it imports papermill and starts
+the kernel, this process imports mlflow and makes the run, so that tracking costs a job no time. Then it follows the
+events until the runner ends and writes the end down: MLflow first, the journal last, so that a job that has ended is
+recorded everywhere. Its lease tells everybody that the job is looked after.
+"""
+
+from __future__ import annotations
+
+import os
+import signal
+import subprocess
+import sys
+from pathlib import Path
+from types import FrameType
+
+from workbench.compute.folder import JobFolder, read_json
+from workbench.foundation.lease import Lease
+from workbench.foundation.project import Project
+
+
+class RunnerProcess:
+    """The runner, and whether somebody asked for its end."""
+
+    def __init__(self, project: Project, job: str, folder: JobFolder) -> None:
+        spec = read_json(folder.spec) or {}
+        self.was_stopped = False
+        signal.signal(signal.SIGTERM, self._on_sigterm)
+        self.process = subprocess.Popen(
+            [sys.executable, str(folder.runner), str(folder.path)],
+            stdin=subprocess.DEVNULL,
+            cwd=folder.path,
+            env={**os.environ, **kernel_environment(project, job, folder, spec.get("checkout", ""))},
+        )
+
+    def stop(self) -> None:
+        """Let the runner interrupt its kernel and save."""
+        self.process.terminate()
+
+    def _on_sigterm(self, _number: int, _frame: FrameType | None) -> None:
+        self.was_stopped = True
+        self.stop()
+
+
+def kernel_environment(project: Project, job: str, folder: JobFolder, checkout: str) -> dict[str, str]:
+    """Return what code in the kernel is told; the rest it inherits, and nothing of it is ever written down."""
+    return {
+        "MLFLOW_TRACKING_URI": project.tracking_uri,
+        "MLFLOW_EXPERIMENT_NAME": project.config.project.name,
+        "WORKBENCH_PROJECT": str(project.root),
+        "WORKBENCH_CHECKOUT": checkout,
+        "WORKBENCH_ACTOR": project.actor,
+        "WORKBENCH_JOB": job,
+        "WORKBENCH_RUN_FILE": str(folder.run),
+    }
+
+
+def main(root: Path, job: str) -> int:
+    """Run a job to its end and write it down."""
+    project = Project.open(root)
+    folder = JobFolder.of(project, job)
+    lease = Lease(project.state_dir / "leases" / f"job-{job}")
+    runner = RunnerProcess(project, job, folder)
+    # Only now what takes seconds to import: the runner is busy importing, too.
+    from workbench.execute.supervision import Supervision
+
+    try:
+        Supervision(project, job, folder, runner).run()
+    finally:
+        lease.release()
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main(Path(sys.argv[1]), sys.argv[2]))
