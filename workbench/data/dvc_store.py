@@ -1,0 +1,142 @@
+"""The one file that imports dvc: make a repository, add data to it, digest a folder, find the cache.
+
+``dvc.repo.Repo`` is not a promised API, so all use of it is here and held by contract tests that run the real ``dvc``
+command over what we wrote. DVC is told to send nothing anywhere. Its own lock gives up after 3 s; here a busy one is
+waited for.
+"""
+
+from __future__ import annotations
+
+import logging
+import os
+import time
+from collections.abc import Iterator
+from contextlib import ExitStack, contextmanager
+from pathlib import Path
+from typing import Any
+
+from workbench.data.pointers import Pointer, read_pointer
+from workbench.foundation.errors import ConflictError, IntegrityError, StorageError, UnavailableError, storage_errors
+from workbench.foundation.project import Project
+
+LOCK_TIMEOUT_S = 60.0
+_REPO_CONFIG = {"analytics": False, "check_update": False}
+
+
+def add(project: Project, paths: list[str]) -> list[Pointer]:
+    """Put files and folders into the cache, write their ``.dvc`` files and return what these say.
+
+    DVC is initialised first where the project has none: inside Git where there is one, else without.
+
+    Raises:
+        StorageError: ``data-locked``, ``disk-full`` or ``folder-not-writable``.
+        ConflictError: ``data-overlaps``: a path lies inside, or holds, another versioned one.
+        UnavailableError: ``dvc-failed``.
+    """
+    _ensure_repo(project)
+    with _locked_repo(project) as repo:
+        repo.add([str(project.root / path) for path in paths])
+    pointers = [read_pointer(project, path) for path in paths]
+    return [pointer for pointer in pointers if pointer is not None]
+
+
+def folder_digest(project: Project, path: str) -> str:
+    """Return the digest that DVC would give a folder now, obeying ``.dvcignore``; nothing is written to the cache."""
+    with _dvc_errors(project), _open_repo(project) as repo:
+        from dvc_data.hashfile.build import build
+
+        folder = str(project.root / path)
+        _, _, found = build(repo.cache.local, folder, repo.fs, "md5", dry_run=True, ignore=repo.dvcignore)
+        return f"md5:{found.hash_info.value}"
+
+
+def cache_folder(project: Project) -> Path:
+    """Return where the cache lies: in the project unless DVC was configured otherwise (a team's shared cache)."""
+    with _dvc_errors(project), _open_repo(project) as repo:
+        return Path(repo.cache.local.path)
+
+
+def has_repo(project: Project) -> bool:
+    """Tell whether the project has been initialised for DVC."""
+    return (project.root / ".dvc" / "config").is_file()
+
+
+def _ensure_repo(project: Project) -> None:
+    if has_repo(project):
+        return
+    _quiet_dvc()
+    from dvc.repo import Repo
+
+    is_git_root = (project.root / ".git").exists()
+    is_in_git = is_git_root or any((parent / ".git").exists() for parent in project.root.parents)
+    with _dvc_errors(project), storage_errors(project.root / ".dvc"):
+        # force: a `.dvc` folder without `config` is what an initialisation that was killed leaves behind.
+        repo = Repo.init(str(project.root), no_scm=not is_in_git, subdir=is_in_git and not is_git_root, force=True)
+        try:
+            with repo.config.edit("repo") as config:
+                config["core"].update(_REPO_CONFIG)
+        finally:
+            repo.close()
+
+
+@contextmanager
+def _open_repo(project: Project) -> Iterator[Any]:
+    _quiet_dvc()
+    from dvc.repo import Repo
+
+    repo = Repo(str(project.root))
+    try:
+        yield repo
+    finally:
+        repo.close()
+
+
+@contextmanager
+def _locked_repo(project: Project) -> Iterator[Any]:
+    with _dvc_errors(project), storage_errors(project.root), _open_repo(project) as repo, ExitStack() as stack:
+        from dvc.lock import LockError
+        from dvc.repo import lock_repo
+
+        deadline = time.monotonic() + LOCK_TIMEOUT_S
+        while True:
+            try:
+                stack.enter_context(lock_repo(repo))
+                break
+            except LockError as error:
+                if time.monotonic() > deadline:
+                    message = f"DVC stayed locked for {LOCK_TIMEOUT_S:g} s"
+                    raise StorageError("data-locked", message, "wait for the other dvc command, then repeat") from error
+        yield repo
+
+
+@contextmanager
+def _dvc_errors(project: Project) -> Iterator[None]:
+    _quiet_dvc()
+    from dvc.exceptions import DvcException, OutputDuplicationError, OverlappingOutputPathsError
+    from dvc.rwlock import RWLockFileCorruptedError, RWLockFileFormatError
+
+    try:
+        yield
+    except (RWLockFileCorruptedError, RWLockFileFormatError) as error:
+        hint = f"stop all dvc commands, then: rm '{project.root}/.dvc/tmp/rwlock'"
+        raise IntegrityError("data-lock-damaged", "An interrupted dvc command damaged its lock file", hint) from error
+    except (OverlappingOutputPathsError, OutputDuplicationError) as error:
+        hint = "record the outer folder, or stop tracking one of them: dvc remove <path>.dvc"
+        raise ConflictError("data-overlaps", _first_line(error), hint) from error
+    except DvcException as error:
+        if isinstance(error.__cause__, OSError):
+            with storage_errors(project.root):
+                raise error.__cause__ from error
+        raise UnavailableError(
+            "dvc-failed", f"DVC failed: {_first_line(error)}", "look closer with: dvc status"
+        ) from error
+
+
+def _first_line(error: Exception) -> str:
+    return (str(error).strip().splitlines() or [type(error).__name__])[0].rstrip(".")
+
+
+def _quiet_dvc() -> None:
+    os.environ.setdefault("DVC_NO_ANALYTICS", "true")
+    for name in ("dvc", "dvc_data", "dvc_objects"):
+        logging.getLogger(name).setLevel(logging.ERROR)

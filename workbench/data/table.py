@@ -1,0 +1,66 @@
+"""Rows and columns of a file that is one table, without loading it: CSV, TSV and Parquet, through pyarrow."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+_ENCODINGS = ("utf-8", "cp932")
+"""Factories in Japan still write CSV in Shift JIS."""
+_SEPARATORS = {".csv": ",", ".tsv": "\t"}
+
+
+@dataclass(frozen=True)
+class TableShape:
+    """Rows, and column names with their types; nothing where the file is no table."""
+
+    rows: int | None = None
+    columns: dict[str, str] = field(default_factory=dict)
+
+
+def shape_of(path: Path) -> TableShape:
+    """Return the shape of a table, or an empty one for anything else."""
+    if path.is_file() and path.suffix.lower() == ".parquet":
+        return _parquet_shape(path)
+    if path.is_file() and path.suffix.lower() in _SEPARATORS:
+        return _csv_shape(path, _SEPARATORS[path.suffix.lower()])
+    return TableShape()
+
+
+def _parquet_shape(path: Path) -> TableShape:
+    import pyarrow as pa
+    import pyarrow.parquet as pq
+
+    try:
+        file = pq.ParquetFile(path)
+    except pa.ArrowInvalid:
+        return TableShape()
+    with file:
+        return TableShape(file.metadata.num_rows, {field.name: str(field.type) for field in file.schema_arrow})
+
+
+def _csv_shape(path: Path, separator: str) -> TableShape:
+    import pyarrow as pa
+
+    for encoding in _ENCODINGS:
+        try:
+            return _csv_in(path, separator, encoding)
+        except (pa.ArrowInvalid, pa.ArrowKeyError, UnicodeDecodeError):
+            continue
+    return TableShape()
+
+
+def _csv_in(path: Path, separator: str, encoding: str) -> TableShape:
+    """Infer types from the first block, then count rows as strings, which no later block can contradict."""
+    import pyarrow as pa
+    from pyarrow import csv
+
+    read = csv.ReadOptions(encoding=encoding)
+    parse = csv.ParseOptions(delimiter=separator, newlines_in_values=True)
+    with csv.open_csv(path, read_options=read, parse_options=parse) as first:
+        schema: Any = first.schema
+    as_text = csv.ConvertOptions(column_types={name: pa.string() for name in schema.names})
+    with csv.open_csv(path, read_options=read, parse_options=parse, convert_options=as_text) as batches:
+        rows = sum(batch.num_rows for batch in batches)
+    return TableShape(rows, {field.name: str(field.type) for field in schema})
