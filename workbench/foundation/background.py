@@ -15,7 +15,6 @@ from pathlib import Path
 
 from workbench.foundation.errors import storage_errors
 
-
 _OF_A_JOB = {"WORKBENCH_JOB": "", "WORKBENCH_RUN_FILE": "", "WORKBENCH_CHECKOUT": ""}
 """What is started for keeps is no part of the job that started it: it must not end, or record, with it."""
 
