@@ -21,6 +21,8 @@ class ReleaseCard:
         assurance: Weakest assurance among the approvals.
         actor: Who released it.
         released_at: UTC time.
+        answering_after_ms: Milliseconds from the command to a running runner's first possible answer; 0 without one.
+        notes: What did not work out and does not undo the release.
     """
 
     id: str
@@ -34,6 +36,8 @@ class ReleaseCard:
     assurance: str
     actor: str
     released_at: str
+    answering_after_ms: float = 0.0
+    notes: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True)

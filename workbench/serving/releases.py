@@ -1,0 +1,191 @@
+"""Releasing: put approved bytes on a channel, take them off again, show what was there.
+
+A release is refused where anybody who calls the model would be worse off: no valid approval, bytes that changed, a
+model no runner could open, or one that nobody could watch.
+"""
+
+from __future__ import annotations
+
+import re
+import time
+
+from workbench.contract.model import REFERENCE_FILE
+from workbench.contract.release import ReleaseCard
+from workbench.contract.status import Assurance, ReleaseState
+from workbench.foundation.errors import (
+    DeniedError,
+    IntegrityError,
+    NotFoundError,
+    UsageError,
+    WorkbenchError,
+    did_you_mean,
+)
+from workbench.foundation.journal import Record
+from workbench.foundation.project import Project
+from workbench.review.reviews import release_grant, show_review
+from workbench.review.statement import Grant
+from workbench.serving import ledger
+from workbench.serving.channel import ChannelFile, ChannelName
+from workbench.serving.ledger import Promotion
+from workbench.serving.runners import await_release
+
+_STRENGTH = tuple(Assurance)  # weakest first
+
+
+def release(project: Project, review: str) -> ReleaseCard:
+    """Release an approved model: its runner swaps to it without dropping a request.
+
+    Repeating it is harmless. The release before stays in the list and can be rolled back to.
+
+    Args:
+        project: The project.
+        review: Id of the approved review.
+
+    Raises:
+        PendingError: The review is not approved yet.
+        DeniedError: The approvals do not allow it, or ``monitor-missing``.
+        IntegrityError: Bytes or statements are not what was approved.
+    """
+    started = time.perf_counter()
+    grant = release_grant(project, review)
+    shown = show_review(project, review)
+    channel = str(ChannelName.parse(grant.channel))
+    current = ledger.current_releases(project).get(channel)
+    if current and (current.body["review"], current.body["model_digest"]) == (grant.review, grant.model_digest):
+        return _announce(project, current, started)
+    try:
+        _check_watched(project, grant)
+        approvers = _check_servable(project, grant)
+    except (DeniedError, IntegrityError) as error:
+        _record_refusal(project, f"review:{grant.review}", grant, error)
+        raise
+    approvals = [decision.assurance for decision in shown.decisions if decision.verdict == "approve"]
+    assurance = min(approvals, key=lambda word: _STRENGTH.index(Assurance(word)))
+    promotion = Promotion(grant, shown.run, approvers, assurance)
+    record = ledger.promote(project, promotion, "release.promoted", ReleaseState.SUPERSEDED)
+    return _announce(project, record, started)
+
+
+def roll_back(project: Project, channel: str, to: str = "") -> ReleaseCard:
+    """Go back to an earlier release of a channel; its approvals are verified again.
+
+    Args:
+        project: The project.
+        channel: Channel: ``<model>@<stage>``.
+        to: Version, release id or beginning of a model digest; by default the newest earlier model that nobody rolled
+            back from.
+
+    Raises:
+        NotFoundError: ``channel-unknown``, ``release-unknown`` or ``rollback-none``.
+        UsageError: ``release-ambiguous``.
+        DeniedError: The approvals do not hold any more.
+        IntegrityError: Bytes or statements are not what was approved.
+    """
+    started = time.perf_counter()
+    ChannelName.parse(channel)
+    known = ledger.history(project, channel)
+    if not known:
+        names = {str(record.body["channel"]) for record in project.journal.records(ledger.NOUN)}
+        raise NotFoundError("channel-unknown", f"Nothing was released on {channel}", did_you_mean(channel, names))
+    current = next(record for record in known if record.state == ReleaseState.CURRENT)
+    wanted = _find(known, to) if to else _before(known, current)
+    if wanted.body["model_digest"] == current.body["model_digest"]:
+        return _announce(project, current, started)
+    grant = Grant.from_json(wanted.body["grant"])
+    try:
+        approvers = _check_servable(project, grant)
+    except (DeniedError, IntegrityError) as error:
+        _record_refusal(project, f"release:{wanted.id}", grant, error)
+        raise
+    promotion = Promotion(grant, wanted.body["run"], approvers, wanted.body["assurance"])
+    record = ledger.promote(project, promotion, "release.rolled-back", ReleaseState.ROLLED_BACK)
+    return _announce(project, record, started)
+
+
+def list_releases(project: Project) -> tuple[ReleaseCard, ...]:
+    """List releases, the newest first."""
+    ledger.sync_channels(project)
+    return tuple(
+        ledger.card_of(record)
+        for record in sorted(
+            project.journal.records(ledger.NOUN), key=lambda r: str(r.body["released_at"]), reverse=True
+        )
+    )
+
+
+def _check_watched(project: Project, grant: Grant) -> None:
+    """Refuse a model without a profile of its training data: nobody could tell whether it still fits (S1-43)."""
+    if all(entry.path != REFERENCE_FILE for entry in project.store.tree(grant.model_digest)):
+        raise DeniedError(
+            "monitor-missing",
+            f"The model brings no {REFERENCE_FILE}, so nobody could see it drift",
+            "save it with its training rows: workbench.save_model(model, name=…, train=X_train, …)",
+        )
+
+
+def _check_servable(project: Project, grant: Grant) -> tuple[str, ...]:
+    """Do what a runner will do, so that what it would refuse is never released; return who approved."""
+    from workbench.serving.runner.loading import load_served, verify_channel_file
+
+    file = ChannelFile("", grant.channel, grant.model, grant.model_digest, 0, grant.to_json())
+    load_served(project, file, grant.channel)
+    return verify_channel_file(project, file, grant.channel)
+
+
+def _record_refusal(project: Project, subject: str, grant: Grant, error: WorkbenchError) -> None:
+    data = {"channel": grant.channel, "code": error.code, "model_digest": grant.model_digest}
+    with project.journal.transaction() as change:
+        change.append("release.refused", subject, data)
+
+
+def _announce(project: Project, record: Record, started: float) -> ReleaseCard:
+    """Write the channel file, wait for a running runner, and name the version in MLflow's registry."""
+    channel = str(record.body["channel"])
+    ledger.sync_channel(project, channel)
+    outcome = await_release(project, channel, record.id, started)
+    notes = tuple(filter(None, (outcome.note, _name_in_registry(project, record))))
+    return ledger.card_of(record, answering_after_ms=outcome.after_ms, notes=notes)
+
+
+def _name_in_registry(project: Project, record: Record) -> str:
+    """Register the version and point the stage's alias at it; the release stands whether or not MLflow answers."""
+    from workbench.experiment import tracking
+
+    model = str(record.body["model"])
+    try:
+        version = tracking.register_version(project, str(record.body["run"]), model)
+        tracking.set_alias(project, model, ChannelName.parse(str(record.body["channel"])).stage, version)
+    except WorkbenchError as error:
+        return f"MLflow's registry does not show it: {error.message} [{error.code}]"
+    return ""
+
+
+def _before(known: list[Record], current: Record) -> Record:
+    """Return the newest earlier release whose bytes differ and were not rolled back from since."""
+    latest: dict[str, Record] = {}
+    for record in known:
+        latest.setdefault(str(record.body["model_digest"]), record)
+    for digest, record in latest.items():
+        if digest != current.body["model_digest"] and record.state != ReleaseState.ROLLED_BACK:
+            return record
+    raise NotFoundError(
+        "rollback-none", f"Nothing before {current.id} is left on {current.body['channel']}", "name one: mlops releases"
+    )
+
+
+def _find(known: list[Record], to: str) -> Record:
+    """Return the release that a version, an id or the beginning of a digest names."""
+    for record in known:
+        if to == record.id or to.removeprefix("v") == str(record.body["version"]):
+            return record
+    prefix = to.removeprefix("sha256:")
+    digests = (
+        {str(r.body["model_digest"]): r for r in reversed(known)} if re.fullmatch("[0-9a-f]{4,64}", prefix) else {}
+    )
+    found = [record for digest, record in digests.items() if digest.removeprefix("sha256:").startswith(prefix)]
+    if len(found) > 1:
+        raise UsageError("release-ambiguous", f"'{to}' begins several digests", "write more of it: mlops releases")
+    if not found:
+        names = [str(record.body["version"]) for record in known] + [record.id for record in known]
+        raise NotFoundError("release-unknown", f"'{to}' was never released here", did_you_mean(to, names))
+    return found[0]
