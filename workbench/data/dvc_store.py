@@ -20,6 +20,7 @@ from workbench.foundation.errors import ConflictError, IntegrityError, StorageEr
 from workbench.foundation.project import Project
 
 LOCK_TIMEOUT_S = 60.0
+_LOGGERS = ("dvc", "dvc_data", "dvc_objects")
 _REPO_CONFIG = {"analytics": False, "check_update": False}
 
 
@@ -115,8 +116,10 @@ def _dvc_errors(project: Project) -> Iterator[None]:
     from dvc.exceptions import DvcException, OutputDuplicationError, OverlappingOutputPathsError
     from dvc.rwlock import RWLockFileCorruptedError, RWLockFileFormatError
 
+    refusals = _Refusals()
     try:
-        yield
+        with refusals:
+            yield
     except (RWLockFileCorruptedError, RWLockFileFormatError) as error:
         hint = f"stop all dvc commands, then: rm '{project.root}/.dvc/tmp/rwlock'"
         raise IntegrityError("data-lock-damaged", "An interrupted dvc command damaged its lock file", hint) from error
@@ -124,12 +127,35 @@ def _dvc_errors(project: Project) -> Iterator[None]:
         hint = "record the outer folder, or stop tracking one of them: dvc remove <path>.dvc"
         raise ConflictError("data-overlaps", _first_line(error), hint) from error
     except DvcException as error:
-        if isinstance(error.__cause__, OSError):
-            with storage_errors(project.root):
-                raise error.__cause__ from error
+        refusal = error.__cause__ if isinstance(error.__cause__, OSError) else refusals.first
+        if refusal:
+            with storage_errors(project.root / ".dvc" / "cache"):
+                raise refusal from error
         raise UnavailableError(
             "dvc-failed", f"DVC failed: {_first_line(error)}", "look closer with: dvc status"
         ) from error
+
+
+class _Refusals(logging.Handler):
+    """Keep the operating system's refusal that DVC only logs, raising "failed to transfer" instead."""
+
+    def __init__(self) -> None:
+        super().__init__(logging.ERROR)
+        self.first: OSError | None = None
+
+    def emit(self, record: logging.LogRecord) -> None:
+        """Remember the first refusal."""
+        error = record.exc_info[1] if record.exc_info else None
+        if isinstance(error, OSError) and self.first is None:
+            self.first = error
+
+    def __enter__(self) -> None:
+        for name in _LOGGERS:
+            logging.getLogger(name).addHandler(self)
+
+    def __exit__(self, *_: object) -> None:
+        for name in _LOGGERS:
+            logging.getLogger(name).removeHandler(self)
 
 
 def _first_line(error: Exception) -> str:
@@ -138,5 +164,5 @@ def _first_line(error: Exception) -> str:
 
 def _quiet_dvc() -> None:
     os.environ.setdefault("DVC_NO_ANALYTICS", "true")
-    for name in ("dvc", "dvc_data", "dvc_objects"):
+    for name in _LOGGERS:
         logging.getLogger(name).setLevel(logging.ERROR)
