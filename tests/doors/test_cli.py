@@ -1,0 +1,103 @@
+"""The ``mlops`` command as a process: exit codes, one-line errors, JSON."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from workbench.foundation.project import Project
+
+
+def mlops(folder: Path, *words: str) -> subprocess.CompletedProcess[str]:
+    command = [sys.executable, "-m", "workbench.doors.cli", *words]
+    return subprocess.run(command, cwd=folder, check=False, capture_output=True, text=True, timeout=120)
+
+
+def test_help_lists_every_command(tmp_path: Path) -> None:
+    done = mlops(tmp_path, "--help")
+    assert done.returncode == 0
+    assert "review approve" in done.stdout
+    assert "Traceback" not in done.stderr
+
+
+def test_outside_a_project_it_says_what_to_do(tmp_path: Path) -> None:
+    done = mlops(tmp_path, "status")
+    assert done.returncode == 2
+    assert "[project-missing]" in done.stderr
+    assert "mlops init" in done.stderr
+    assert list(tmp_path.iterdir()) == []
+
+
+@pytest.mark.checklist("S4-10")
+def test_init_twice_is_harmless(tmp_path: Path) -> None:
+    assert mlops(tmp_path, "init", "p", "--template", "blank").returncode == 0
+    kept = (tmp_path / "p" / "workbench.toml").read_text().replace('owner = ""', 'owner = "me"')
+    (tmp_path / "p" / "workbench.toml").write_text(kept)
+    assert mlops(tmp_path, "init", "p", "--template", "blank").returncode == 0
+    assert (tmp_path / "p" / "workbench.toml").read_text() == kept
+
+
+def test_errors_are_json_where_json_is_wanted(blank_project: Project) -> None:
+    done = mlops(blank_project.root, "jobs", "show", "jb-nothing", "--json")
+    assert done.returncode == 2
+    problem = json.loads(done.stderr)
+    assert problem["code"] == "job-unknown"
+    assert problem["hint"]
+
+
+def test_results_are_json_where_json_is_wanted(blank_project: Project) -> None:
+    done = mlops(blank_project.root, "status", "--json")
+    assert done.returncode == 0, done.stderr
+    assert json.loads(done.stdout)["name"] == "blank"
+
+
+BAD_INPUT = [
+    ("run", "notebooks/nothing.ipynb"),
+    ("run", "README.md"),
+    ("data", "snapshot", "data/nothing.csv"),
+    ("data", "restore", "data/nothing.csv@123"),
+    ("runs", "show", "nothing"),
+    ("cancel", "jb-nothing"),
+    ("review", "request", "nothing"),
+    ("review", "approve", "rv-nothing"),
+    ("release", "rv-nothing"),
+    ("rollback", "nothing@production"),
+    ("serve", "not/a/channel"),
+    ("stop", "nothing@production"),
+    ("monitor", "check", "nothing@production"),
+    ("alerts", "resolve", "al-nothing"),
+    ("reviewers", "add", "x@example.com", "nothing.pub"),
+]
+
+
+@pytest.mark.parametrize("words", BAD_INPUT, ids=" ".join)
+def test_bad_input_is_one_clear_error_and_changes_nothing(blank_project: Project, words: tuple[str, ...]) -> None:
+    before = blank_project.journal.head()
+    done = mlops(blank_project.root, *words, "--json")
+    assert done.returncode in (1, 2), done.stderr
+    problem = json.loads(done.stderr)
+    assert problem["code"] not in ("", "internal-error")
+    assert problem["message"]
+    assert "Traceback" not in done.stderr
+    assert blank_project.journal.head() == before
+
+
+def test_a_broken_configuration_names_its_line(blank_project: Project) -> None:
+    path = blank_project.root / "workbench.toml"
+    path.write_text(path.read_text() + "\n[monitor]\nwindow_row = 5\n")
+    done = mlops(blank_project.root, "status")
+    assert done.returncode == 2
+    assert "workbench.toml:" in done.stderr
+    assert "window_rows" in done.stderr
+
+
+def test_an_unwritable_folder_is_said(tmp_path: Path) -> None:
+    file = tmp_path / "file"
+    file.write_text("")
+    done = mlops(tmp_path, "init", "file")
+    assert done.returncode == 2
+    assert "folder-is-file" in done.stderr

@@ -1,0 +1,83 @@
+"""The table holds what it promises: every function exists, every parameter is of a kind that every door can carry."""
+
+from __future__ import annotations
+
+import inspect
+import typing
+from pathlib import Path
+
+import pytest
+
+from workbench.doors.commandline import build_parser, options_of, parse
+from workbench.doors.docstring import documentation_of
+from workbench.foundation.errors import NotFoundError, UsageError
+from workbench.verbs import VERBS, Verb, find_verb
+
+CARRIED = {str, int, float, bool, Path, tuple[str, ...], dict[str, str], type(None)}
+
+
+@pytest.mark.parametrize("verb", VERBS, ids=lambda verb: verb.words)
+def test_every_door_can_carry_it(verb: Verb) -> None:
+    signature = verb.signature()
+    for parameter in signature.parameters.values():
+        kinds = typing.get_args(parameter.annotation) or (parameter.annotation,)
+        if parameter.annotation in (tuple[str, ...], dict[str, str]):
+            kinds = (parameter.annotation,)
+        assert set(kinds) <= CARRIED, f"{parameter.name}: {parameter.annotation}"
+    assert set(verb.positional) <= set(signature.parameters)
+    assert {name for _, name in verb.short} <= set(signature.parameters)
+
+
+@pytest.mark.parametrize("verb", VERBS, ids=lambda verb: verb.words)
+def test_its_docstring_is_its_help(verb: Verb) -> None:
+    documentation = documentation_of(verb.load(), "Args")
+    assert documentation.summary
+    undocumented = set(verb.signature().parameters) - set(documentation.entries)
+    assert not undocumented
+    assert documentation.summary.rstrip(".") in " ".join(build_parser(verb).format_help().split())
+
+
+@pytest.mark.parametrize("verb", VERBS, ids=lambda verb: verb.words)
+def test_it_returns_a_contract_type(verb: Verb) -> None:
+    result = inspect.signature(verb.load(), eval_str=True).return_annotation
+    inner = typing.get_args(result)[0] if typing.get_origin(result) is tuple else result
+    assert inner.__module__.startswith("workbench.contract.")
+
+
+def test_words_are_unique() -> None:
+    assert len({verb.words for verb in VERBS}) == len(VERBS)
+
+
+def test_a_misspelt_command_is_mended() -> None:
+    with pytest.raises(NotFoundError) as caught:
+        find_verb("review aprove")
+    assert caught.value.hint == "did you mean 'review approve'?"
+
+
+def test_a_line_becomes_a_call() -> None:
+    call = parse(["run", "a.ipynb", "-p", "depth=6", "-p", "name=my run", "--target", "local", "--detach", "--json"])
+    assert call.arguments == {"notebook": "a.ipynb", "params": {"depth": "6", "name": "my run"}, "target": "local"}
+    assert call.is_detached
+    assert call.as_json
+
+
+@pytest.mark.parametrize(
+    ("line", "code", "hint"),
+    [
+        ("inti", "verb-unknown", "did you mean 'init'?"),
+        ("review", "verb-unknown", "known: review show, review request, review approve, review reject"),
+        ("run", "argument-missing", "mlops run --help"),
+        ("run a.ipynb --tagret local", "option-unknown", "did you mean '--target'?"),
+        ("run a.ipynb -p depth", "argument-wrong", "mlops run --help"),
+        ("runs --limit many", "argument-wrong", "mlops runs --help"),
+        ("status extra", "option-unknown", "mlops status --help"),
+    ],
+)
+def test_wrong_lines_name_what_mends_them(line: str, code: str, hint: str) -> None:
+    with pytest.raises((UsageError, NotFoundError)) as caught:
+        parse(line.split())
+    assert (caught.value.code, caught.value.hint) == (code, hint)
+
+
+def test_options_are_known_for_completion() -> None:
+    assert {"--params", "--target", "--detach"} <= set(options_of(find_verb("run")))
