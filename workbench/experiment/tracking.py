@@ -119,7 +119,8 @@ def start_run(
 def finish_run(project: Project, run: str, state: str, error: str = "") -> bool:
     """End a run once; a second end, from here or from another process, changes nothing.
 
-    A run that was taken for lost may still come back and end well: LOST is the one end that can be replaced.
+    A run that was taken for lost may still come back and end well: LOST is the one end that can be replaced. An end
+    that plain mlflow wrote (``with mlflow.start_run()`` in a notebook that goes on, and may fail) is replaced too.
 
     Args:
         project: The project.
@@ -135,7 +136,8 @@ def finish_run(project: Project, run: str, state: str, error: str = "") -> bool:
     with hold_lock(project.state_dir / "leases" / ".ending", timeout_s=60), tracking_errors(project):
         now = client.get_run(run)
         was_lost = now.data.tags.get(STATE_TAG) == RunState.LOST
-        if now.info.status not in ("RUNNING", "SCHEDULED") and not (was_lost and word is not RunState.LOST):
+        is_ended = now.info.status not in ("RUNNING", "SCHEDULED") and _is_end_known(project, run)
+        if is_ended and not (was_lost and word is not RunState.LOST):
             return False
         if error:
             client.set_tag(run, "workbench.error", error[:5000])
@@ -149,6 +151,11 @@ def finish_run(project: Project, run: str, state: str, error: str = "") -> bool:
             data = {"state": word.value, "duration_s": round(duration_s, 3)}
             transaction.append("run.ended", f"run:{run}", data)
     return True
+
+
+def _is_end_known(project: Project, run: str) -> bool:
+    """Tell whether the journal has the end of a run, so that it was one of us who ended it."""
+    return bool(project.journal.events(kind="run.ended", subject=f"run:{run}", limit=1))
 
 
 def log_params(project: Project, run: str, params: Mapping[str, Any]) -> None:
