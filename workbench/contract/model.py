@@ -15,7 +15,10 @@ files of ours:
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+import json
+from dataclasses import dataclass, fields
+
+from workbench.foundation.errors import UsageError
 
 MANIFEST_FILE = "workbench.json"
 HOLDOUT_FILE = "holdout.npz"
@@ -66,3 +69,39 @@ class ModelManifest:
     example_inputs: tuple[tuple[float, ...], ...]
     example_outputs: tuple[float, ...]
     format: int = 1
+
+
+def parse_manifest(data: bytes) -> ModelManifest:
+    """Read ``workbench.json`` strictly: every field there, nothing else, and of the right type.
+
+    Raises:
+        UsageError: ``manifest-malformed``.
+    """
+    try:
+        raw = json.loads(data)
+        unknown = set(raw) - {field.name for field in fields(ModelManifest)}
+        if unknown:
+            raise ValueError(f"unknown field '{min(unknown)}'")
+        manifest = ModelManifest(
+            **{
+                **raw,
+                "features": tuple(Feature(**feature) for feature in raw["features"]),
+                "classes": tuple(raw["classes"]),
+                "example_inputs": tuple(tuple(map(float, row)) for row in raw["example_inputs"]),
+                "example_outputs": tuple(map(float, raw["example_outputs"])),
+            }
+        )
+        texts = (manifest.name, manifest.task, manifest.engine, manifest.file, manifest.metric, *manifest.classes)
+        if not all(isinstance(text, str) for text in (*texts, *(f.name for f in manifest.features))):
+            raise TypeError("a name is no text")
+        if not isinstance(manifest.is_higher_better, bool):
+            raise TypeError("is_higher_better is neither true nor false")
+        if manifest.format != 1:
+            raise ValueError(f"format {manifest.format} is not known")
+    except (ValueError, TypeError, KeyError, AttributeError) as error:
+        raise UsageError(
+            "manifest-malformed",
+            f"{MANIFEST_FILE} is no manifest: {error}",
+            "write it with: workbench.save_model(model, name=…, train=…, holdout=…)",
+        ) from error
+    return manifest

@@ -1,0 +1,47 @@
+"""Why a review no longer holds: the rules, the frozen bytes or the run's own bytes are not what they were."""
+
+from __future__ import annotations
+
+from workbench.contract.status import ReviewState
+from workbench.foundation.errors import DeniedError, IntegrityError, NotFoundError
+from workbench.foundation.project import Project
+from workbench.review.candidate import is_unchanged
+from workbench.review.policy import load_policy
+from workbench.review.record import Review
+
+
+def why_stale(project: Project, review: Review, *, is_thorough: bool = True) -> tuple[str, ...]:
+    """Return the reasons, in words; none where the review holds.
+
+    Args:
+        project: The project.
+        review: The review; a rejected one is final and cannot become stale.
+        is_thorough: Also read and digest the frozen bytes and the run's own.
+    """
+    if review.state == ReviewState.REJECTED:
+        return ()
+    reasons = []
+    if not _is_policy_current(project, review):
+        reasons.append("policy/gate.toml is not what it was requested under")
+    if is_thorough and not are_bytes_intact(project, review):
+        reasons.append("the frozen bytes in the store were changed")
+    if is_thorough and not is_unchanged(project, review.run, review.model, review.model_digest):
+        reasons.append("the run's model folder is not what was frozen")
+    return tuple(reasons)
+
+
+def are_bytes_intact(project: Project, review: Review) -> bool:
+    """Tell whether every frozen file is there and is what its digest says."""
+    try:
+        for entry in project.store.tree(review.model_digest):
+            project.store.read(entry.digest)
+    except (IntegrityError, NotFoundError):
+        return False
+    return True
+
+
+def _is_policy_current(project: Project, review: Review) -> bool:
+    try:
+        return load_policy(project).digest == review.policy_digest
+    except DeniedError:
+        return False
