@@ -79,6 +79,10 @@ class RunReader(Protocol):
         """Return the runs asked for."""
         ...
 
+    def count(self) -> int:
+        """Return how many runs there are."""
+        ...
+
     def ids_with_prefix(self, prefix: str) -> list[str]:
         """Return ids that begin with ``prefix``, at most a handful."""
         ...

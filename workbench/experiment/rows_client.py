@@ -45,6 +45,10 @@ class ClientRows:
                 found.append(row)
         return found
 
+    def count(self) -> int:
+        """Return how many runs there are; MLflow has no call that counts."""
+        return sum(1 for _ in self._pages(""))
+
     def ids_with_prefix(self, prefix: str) -> list[str]:
         """Return at most ten ids that begin with ``prefix``."""
         if len(prefix) == _RUN_ID_LENGTH:

@@ -75,6 +75,12 @@ class SqlRows:
             metrics = _pairs(connection, _LATEST, ids, _LATEST.c.is_nan == sa.false())
         return [_row(row, tags, params, metrics) for row in found]
 
+    def count(self) -> int:
+        """Return how many runs there are."""
+        query = sa.select(sa.func.count()).select_from(_RUNS).where(self._of_project)
+        with self._reading() as connection:
+            return 0 if connection is None else int(connection.execute(query).scalar_one())
+
     def ids_with_prefix(self, prefix: str) -> list[str]:
         """Return at most ten ids that begin with ``prefix``."""
         matches = _RUNS.c.run_uuid.startswith(prefix, autoescape=True)

@@ -45,6 +45,11 @@ def list_runs(project: Project, limit: int = 100, state: str = "", source: str =
     return tuple(_card(row, dead) for row in reader.search(query))
 
 
+def count_runs(project: Project) -> int:
+    """Return how many runs the project has, cheaply where the store is a SQLite file."""
+    return reader_of(project).count()
+
+
 def show_run(project: Project, run: str) -> RunDetail:
     """Show everything about a run: state, figures, inputs, code, environment, artifacts.
 

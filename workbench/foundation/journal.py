@@ -15,7 +15,7 @@ with ``synchronous=FULL``; ``NORMAL`` lost acknowledged commits in simulated pow
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -265,6 +265,19 @@ class Journal:
             query = query.limit(limit)
         with self._reading() as connection:
             return [_record(row) for row in connection.execute(query).mappings()]
+
+    def count(self, noun: str, *, states: Iterable[str] = ()) -> int:
+        """Return how many records of a noun there are, without reading them.
+
+        Args:
+            noun: Kind of record.
+            states: Only those in one of these states; none given counts all.
+        """
+        query = sa.select(sa.func.count()).select_from(_RECORDS).where(_RECORDS.c.noun == noun)
+        if wanted := tuple(states):
+            query = query.where(_RECORDS.c.state.in_(wanted))
+        with self._reading() as connection:
+            return int(connection.execute(query).scalar_one())
 
     def verify(self, checkpoint: Head | None = None) -> Head:
         """Walk the whole chain and return its end.

@@ -1,0 +1,262 @@
+"""The doctor: one report over everything the road needs, each finding with the command that mends it.
+
+Network, security and automation are looked at together, because each is worth little alone. Every probe is run for
+itself: what it raises becomes its finding, so a broken part never hides the others.
+"""
+
+from __future__ import annotations
+
+import ipaddress
+import random
+import shutil
+import socket
+import sqlite3
+import subprocess
+import sys
+from collections.abc import Callable, Iterable
+from importlib import metadata
+from pathlib import Path
+
+from sqlalchemy.exc import SQLAlchemyError
+
+from workbench import __version__
+from workbench.contract.project import Finding
+from workbench.contract.status import ReleaseState
+from workbench.foundation.canonical import digest_file
+from workbench.foundation.config import FILE_NAME, load_config
+from workbench.foundation.errors import WorkbenchError
+from workbench.foundation.identity import read_public_key
+from workbench.foundation.lease import inspect_lease
+from workbench.foundation.project import Project
+
+DISTRIBUTION = "mlops-workbench"
+_LOW_DISK_BYTES = 1 << 30
+_HASHED_BYTES = 256 << 20
+"""Blobs are re-hashed up to this many bytes, chosen at random where there are more: about a second."""
+
+_BREAKAGE = (
+    OSError,
+    ValueError,
+    LookupError,
+    TypeError,
+    AttributeError,
+    ImportError,
+    RuntimeError,
+    sqlite3.Error,
+    subprocess.SubprocessError,
+    SQLAlchemyError,
+)
+
+Findings = Iterable[Finding]
+
+
+def find_faults(project: Project) -> tuple[Finding, ...]:
+    """Run every probe and return all findings, in the order of the road."""
+    return tuple(finding for name, probe in _PROBES.items() for finding in _run(name, probe, project))
+
+
+def _run(name: str, probe: Callable[[Project], Findings], project: Project) -> list[Finding]:
+    findings: list[Finding] = []
+    try:
+        findings.extend(probe(project))
+    except WorkbenchError as error:
+        findings.append(Finding(name, is_ok=False, message=error.message, hint=error.hint))
+    except _BREAKAGE as error:
+        message = f"Could not be looked at: {type(error).__name__}: {error}"
+        hint = "reinstall the package: pip install --force-reinstall mlops-workbench"
+        findings.append(Finding(name, is_ok=False, message=message, hint=hint))
+    return findings
+
+
+def _configuration(project: Project) -> Findings:
+    load_config(project.root / FILE_NAME)
+    yield Finding("configuration", is_ok=True, message=f"{FILE_NAME} is valid; owner: {_owner(project)}")
+
+
+def _owner(project: Project) -> str:
+    return project.config.project.owner or "nobody named"
+
+
+def _python(_project: Project) -> Findings:
+    version = ".".join(str(part) for part in sys.version_info[:3])
+    yield Finding("python", is_ok=sys.version_info >= (3, 11), message=f"Python {version}, workbench {__version__}")
+
+
+def _dependencies(_project: Project) -> Findings:
+    from packaging.requirements import Requirement
+
+    wanted = [Requirement(line) for line in metadata.requires(DISTRIBUTION) or ()]
+    direct = [r for r in wanted if r.marker is None or r.marker.evaluate({"extra": ""})]
+    wrong = []
+    for requirement in direct:
+        try:
+            version = metadata.version(requirement.name)
+        except metadata.PackageNotFoundError:
+            wrong.append(f"{requirement.name} is missing")
+            continue
+        if not requirement.specifier.contains(version, prereleases=True):
+            wrong.append(f"{requirement.name} {version} is not {requirement.specifier}")
+    message = "; ".join(wrong) or f"all {len(direct)} direct dependencies are within the tested versions"
+    hint = f"pip install --upgrade {DISTRIBUTION}" if wrong else ""
+    yield Finding("dependencies", is_ok=not wrong, message=message, hint=hint)
+
+
+def _disk(project: Project) -> Findings:
+    free = shutil.disk_usage(project.root).free
+    message = f"{free / (1 << 30):.1f} GiB free"
+    hint = "" if free >= _LOW_DISK_BYTES else "free some space: old job folders lie in .workbench/jobs"
+    yield Finding("disk", is_ok=free >= _LOW_DISK_BYTES, message=message, hint=hint)
+
+
+def _journal(project: Project) -> Findings:
+    head = project.journal.verify()
+    yield Finding("journal", is_ok=True, message=f"The chain of {head.seq} events is unbroken; head {head.hash[7:19]}")
+
+
+def _store(project: Project) -> Findings:
+    blobs = [path for path in (project.store.root / "blobs" / "sha256").glob("??/*") if path.is_file()]
+    random.SystemRandom().shuffle(blobs)
+    hashed = size = 0
+    for path in blobs:
+        size += path.stat().st_size
+        if hashed and size > _HASHED_BYTES:
+            break
+        if digest_file(path) != f"sha256:{path.name}":
+            message = f"The bytes of {path.name[:12]} were changed"
+            hint = "restore the file from a backup, or request a new review"
+            yield Finding("store", is_ok=False, message=message, hint=hint)
+        hashed += 1
+    yield Finding("store", is_ok=True, message=f"{hashed} of {len(blobs)} frozen files re-hashed")
+
+
+def _tracking(project: Project) -> Findings:
+    from workbench.experiment.runs import count_runs
+
+    yield Finding("tracking", is_ok=True, message=f"{count_runs(project)} runs in the MLflow store")
+
+
+def _git(project: Project) -> Findings:
+    if shutil.which("git") is None:
+        yield Finding("git", is_ok=False, message="Git is not installed", hint="install Git")
+        return
+    command = ["git", "-C", str(project.root), "status", "--porcelain", "--", "."]
+    done = subprocess.run(command, capture_output=True, text=True, check=False, timeout=20)
+    if done.returncode:
+        yield Finding("git", is_ok=False, message="Not a Git repository: runs name no commit", hint="git init")
+        return
+    changed = len(done.stdout.splitlines())
+    message = f"{changed} files differ from the last commit" if changed else "Nothing differs from the last commit"
+    yield Finding("git", is_ok=True, message=message)
+
+
+def _data(project: Project) -> Findings:
+    if not (project.root / ".dvc").is_dir():
+        yield Finding("data", is_ok=False, message="No data is versioned yet", hint="mlops data snapshot <path>")
+        return
+    message = f"DVC {metadata.version('dvc')}, {project.journal.count('dataset')} dataset versions"
+    yield Finding("data", is_ok=True, message=message)
+
+
+def _key(project: Project) -> Findings:
+    if project.key_path is None:
+        yield Finding("signing-key", is_ok=False, message="You have no key to sign with", hint="mlops identity create")
+        return
+    fingerprint = read_public_key(project.key_path).fingerprint
+    mode = project.key_path.stat().st_mode & 0o077
+    hint = f"chmod 600 '{project.key_path}'" if mode else ""
+    message = f"{fingerprint}{', readable by others' if mode else ''}"
+    yield Finding("signing-key", is_ok=not mode, message=message, hint=hint)
+
+
+def _reviewers(project: Project) -> Findings:
+    from workbench.review.people import list_reviewers
+
+    reviewers = list_reviewers(project)
+    others = {reviewer.principal for reviewer in reviewers} - {project.actor}
+    message = f"{len(reviewers)} keys may approve, {len(others)} of them not yours"
+    hint = "" if reviewers else "mlops reviewers add <mail address> <public key>"
+    yield Finding("reviewers", is_ok=bool(reviewers), message=message, hint=hint)
+
+
+def _policy(project: Project) -> Findings:
+    from workbench.review.policy import load_policy
+
+    policy = load_policy(project)
+    yield Finding("policy", is_ok=True, message=f"Valid, stages: {', '.join(policy.stages)}; {policy.digest[7:19]}")
+
+
+def _targets(project: Project) -> Findings:
+    from workbench.compute.targets import list_targets
+
+    for target in list_targets(project):
+        faults = [check for check in target.checks if not check.is_ok]
+        for fault in faults:
+            yield Finding(f"target {target.name}", is_ok=False, message=fault.message, hint=fault.hint)
+        if not faults:
+            gib = target.memory_bytes / (1 << 30)
+            message = f"Ready: {target.cpus} cores, {gib:.1f} GiB memory, {target.running_jobs} jobs"
+            yield Finding(f"target {target.name}", is_ok=True, message=message)
+
+
+def _network(project: Project) -> Findings:
+    host = project.config.runner.host
+    outside = [address for address in _addresses(host) if not ipaddress.ip_address(address).is_loopback]
+    reach = "beyond this machine and without TLS" if outside else "this machine only"
+    message = f"The runner listens on {host}, {reach}"
+    hint = 'end TLS in front of it, or set host = "127.0.0.1" under [runner]' if outside else ""
+    yield Finding("network", is_ok=not outside, message=message, hint=hint)
+
+
+def _addresses(host: str) -> set[str]:
+    return {str(entry[4][0]) for entry in socket.getaddrinfo(host, None)}
+
+
+def _runners(project: Project) -> Findings:
+    from workbench.serving.runners import list_runners
+
+    runners = {runner.channel: runner for runner in list_runners(project)}
+    for release in project.journal.records("release", state=ReleaseState.CURRENT):
+        channel, digest = release.body["channel"], release.body["model_digest"]
+        name, runner = f"runner {channel}", runners.get(channel)
+        if runner is None or not runner.is_running:
+            message, hint = "Released, but no runner answers", f"mlops serve {channel}"
+        elif runner.refusal:
+            message, hint = f"The runner refuses the release: {runner.refusal}", "mlops review show <review>"
+        elif runner.model_digest != digest:
+            message, hint = "The runner serves another model than the channel says", f"mlops stop {channel}"
+        else:
+            message, hint = f"Serves {digest[7:19]} at {runner.url}, {runner.requests} requests", ""
+        yield Finding(name, is_ok=not hint, message=message, hint=hint)
+
+
+def _footprint(project: Project) -> Findings:
+    leases = [path for path in (project.state_dir / "leases").rglob("*") if path.is_file()]
+    alive = sum(inspect_lease(path).is_alive for path in leases)
+    installed = sum(1 for _ in metadata.distributions())
+    size = sum(path.stat().st_size for path in _files(project.state_dir))
+    message = f"{alive} processes of this project, {installed} installed packages, {size / (1 << 20):.0f} MiB of state"
+    yield Finding("footprint", is_ok=True, message=message)
+
+
+def _files(folder: Path) -> Iterable[Path]:
+    return (path for path in folder.rglob("*") if path.is_file() and not path.is_symlink())
+
+
+_PROBES: dict[str, Callable[[Project], Findings]] = {
+    "configuration": _configuration,
+    "python": _python,
+    "dependencies": _dependencies,
+    "disk": _disk,
+    "git": _git,
+    "data": _data,
+    "tracking": _tracking,
+    "journal": _journal,
+    "store": _store,
+    "signing-key": _key,
+    "reviewers": _reviewers,
+    "policy": _policy,
+    "network": _network,
+    "target": _targets,
+    "runner": _runners,
+    "footprint": _footprint,
+}
