@@ -64,6 +64,10 @@ $(VENV)/.runtime: requirements/runtime.txt pyproject.toml | $(BIN)/python
 	@echo 'Installing what the workbench stands on (a minute or two) …'
 	@$(INSTALL) --require-hashes -r requirements/runtime.txt
 	@HATCH_BUILD_NO_HOOKS=true $(INSTALL) --no-deps --editable .
+	@mkdir -p $(VENV)/etc/jupyter/jupyter_server_config.d $(VENV)/share/jupyter/labextensions/@mlops-workbench
+	@ln -sfn "$(CURDIR)/workbench/doors/server/jupyter-config/mlops_workbench.json" \
+	  $(VENV)/etc/jupyter/jupyter_server_config.d/mlops_workbench.json
+	@ln -sfn "$(CURDIR)/workbench/labextension" $(VENV)/share/jupyter/labextensions/@mlops-workbench/labextension
 	@touch $@
 
 $(VENV)/.dev: requirements/dev.txt $(VENV)/.runtime
@@ -81,8 +85,6 @@ labextension/node_modules/.installed: labextension/package.json labextension/yar
 
 workbench/labextension/package.json: $(FRONT_END) labextension/node_modules/.installed
 	cd labextension && ../$(BIN)/jlpm build:prod
-	@mkdir -p $(VENV)/share/jupyter/labextensions/@mlops-workbench
-	@ln -sfn "$(CURDIR)/workbench/labextension" $(VENV)/share/jupyter/labextensions/@mlops-workbench/labextension
 	@touch $@
 
 lock:

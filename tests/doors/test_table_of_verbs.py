@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from workbench.doors.commandline import build_parser, options_of, parse
-from workbench.doors.docstring import documentation_of
+from workbench.doors.docstring import documentation_of, plain
 from workbench.foundation.errors import NotFoundError, UsageError
 from workbench.verbs import VERBS, Verb, find_verb
 
@@ -34,7 +34,7 @@ def test_its_docstring_is_its_help(verb: Verb) -> None:
     assert documentation.summary
     undocumented = set(verb.signature().parameters) - set(documentation.entries)
     assert not undocumented
-    assert documentation.summary.rstrip(".") in " ".join(build_parser(verb).format_help().split())
+    assert plain(documentation.summary).rstrip(".") in " ".join(build_parser(verb).format_help().split())
 
 
 @pytest.mark.parametrize("verb", VERBS, ids=lambda verb: verb.words)
