@@ -148,7 +148,8 @@ def _interval(estimate: float, values: Array, confidence: float) -> Interval:
 
 
 def _hits(truth: Array, answers: Array, _classes: int) -> Array:
-    return (truth == answers).astype(np.float64)[:, None]
+    hits: Array = (truth == answers).astype(np.float64)[:, None]
+    return hits
 
 
 def _confusion(truth: Array, answers: Array, classes: int) -> Array:
