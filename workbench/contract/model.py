@@ -16,14 +16,17 @@ files of ours:
 from __future__ import annotations
 
 import json
-from dataclasses import dataclass, fields
+import re
+from dataclasses import asdict, dataclass, fields
 
+from workbench.foundation.canonical import canonical_json
 from workbench.foundation.errors import UsageError
 
 MANIFEST_FILE = "workbench.json"
 HOLDOUT_FILE = "holdout.npz"
 REFERENCE_FILE = "reference.npz"
 ONNX_FILE = "model.onnx"
+_NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,63}")
 
 
 @dataclass(frozen=True)
@@ -98,6 +101,7 @@ def parse_manifest(data: bytes) -> ModelManifest:
             raise TypeError("is_higher_better is neither true nor false")
         if manifest.format != 1:
             raise ValueError(f"format {manifest.format} is not known")
+        _check_consistent(manifest)
     except (ValueError, TypeError, KeyError, AttributeError) as error:
         raise UsageError(
             "manifest-malformed",
@@ -105,3 +109,39 @@ def parse_manifest(data: bytes) -> ModelManifest:
             "write it with: workbench.save_model(model, name=…, train=…, holdout=…)",
         ) from error
     return manifest
+
+
+def manifest_bytes(manifest: ModelManifest) -> bytes:
+    """Return ``workbench.json``: equal manifests are equal bytes."""
+    return canonical_json(asdict(manifest)) + b"\n"
+
+
+def check_model_name(name: str) -> str:
+    """Return ``name``, which becomes part of paths, channels and addresses.
+
+    Raises:
+        UsageError: ``model-name-malformed``.
+    """
+    if not _NAME.fullmatch(name):
+        hint = "use letters, digits, '.', '-' and '_', at most 64"
+        raise UsageError("model-name-malformed", f"{name!r} cannot name a model", hint)
+    return name
+
+
+def _check_consistent(manifest: ModelManifest) -> None:
+    """Raise ValueError where the parts contradict each other; a runner builds its tensors from them."""
+    names = {feature.name for feature in manifest.features}
+    width, examples = len(manifest.features), manifest.example_inputs
+    is_classifier = manifest.task == "classification"
+    if not _NAME.fullmatch(manifest.name):
+        raise ValueError(f"'{manifest.name}' cannot name a model")
+    if manifest.task not in ("classification", "regression"):
+        raise ValueError(f"task '{manifest.task}' is not known")
+    if not names or len(names) != width or {feature.dtype for feature in manifest.features} != {"float32"}:
+        raise ValueError("it needs float32 features with names that differ")
+    if is_classifier != (len(manifest.classes) > 1):
+        raise ValueError(f"{len(manifest.classes)} classes do not fit {manifest.task}")
+    if len(examples) != len(manifest.example_outputs) or any(len(row) != width for row in examples):
+        raise ValueError("its examples do not fit its features")
+    if is_classifier and not set(manifest.example_outputs) <= set(range(len(manifest.classes))):
+        raise ValueError("an example's answer is no class index")
