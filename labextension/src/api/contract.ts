@@ -439,6 +439,10 @@ export interface IReleaseCard {
   readonly actor: string;
   /** UTC time. */
   readonly released_at: string;
+  /** Milliseconds from the command to a running runner's first possible answer; 0 without one. */
+  readonly answering_after_ms: Figure;
+  /** What did not work out and does not undo the release. */
+  readonly notes: readonly string[];
 }
 
 /** A model runner. */
@@ -746,164 +750,191 @@ export interface IInitParams {
 
 /** What `run` takes. */
 export interface IRunParams {
+  /** Path of the notebook, relative to the project or to the working directory. */
   readonly notebook: string;
-  /** Default: {}. */
-  readonly params?: Readonly<Record<string, string>>;
-  /** Default: "local". */
+  /** Values for parameters that the notebook declares in its cell tagged `parameters`. */
+  readonly params?: Readonly<Record<string, string>> | null;
+  /** Name of a target in workbench.toml; `local` is always there. Default: "local". */
   readonly target?: string;
-  /** Default: "". */
+  /** Name of the run; by default the notebook's. Default: "". */
   readonly name?: string;
 }
 
 /** What `runs` takes. */
 export interface IRunsParams {
-  /** Default: 100. */
+  /** At most so many, up to 10,000. Default: 100. */
   readonly limit?: number;
-  /** Default: "". */
+  /** Only those RUNNING, FINISHED, FAILED, KILLED or LOST. Default: "". */
   readonly state?: string;
-  /** Default: "". */
+  /** Only those of this notebook, as a path relative to the project. Default: "". */
   readonly source?: string;
 }
 
 /** What `runs show` takes. */
 export interface IRunsShowParams {
+  /** Run id, or the beginning of one that no other run shares. */
   readonly run: string;
 }
 
 /** What `runs compare` takes. */
 export interface IRunsCompareParams {
+  /** Two or more run ids, or beginnings of them. */
   readonly runs: readonly string[];
 }
 
 /** What `data snapshot` takes. */
 export interface IDataSnapshotParams {
+  /** Files or folders inside the project. */
   readonly paths: readonly string[];
-  /** Default: "". */
+  /** What you want to remember of them. Default: "". */
   readonly message?: string;
 }
 
 /** What `data restore` takes. */
 export interface IDataRestoreParams {
+  /** Id of a version (`data/readings.csv@0123456789ab`); the digits may be cut short. */
   readonly version: string;
 }
 
 /** What `jobs` takes. */
 export interface IJobsParams {
-  /** Default: 50. */
+  /** At most so many. Default: 50. */
   readonly limit?: number;
 }
 
 /** What `jobs show` takes. */
 export interface IJobsShowParams {
+  /** Its id, or a unique beginning of it. */
   readonly job: string;
 }
 
 /** What `logs` takes. */
 export interface ILogsParams {
+  /** Its id, or a unique beginning of it. */
   readonly job: string;
-  /** Default: 0. */
+  /** Only events with a larger number, so that a reader can go on where it stopped. Default: 0. */
   readonly after?: number;
 }
 
 /** What `cancel` takes. */
 export interface ICancelParams {
+  /** Its id, or a unique beginning of it. */
   readonly job: string;
 }
 
 /** What `identity create` takes. */
 export interface IIdentityCreateParams {
-  readonly path?: string | null;
+  /** Where the private key goes; `~/.ssh/id_ed25519` by default. Default: "". */
+  readonly path?: string;
+  /** Your name as reviewer, usually a mail address; by default who you are here. Default: "". */
+  readonly principal?: string;
 }
 
 /** What `reviewers add` takes. */
 export interface IReviewersAddParams {
+  /** Who it is, usually a mail address. */
   readonly principal: string;
+  /** Path of an `id_….pub`, or the line in it. */
   readonly public_key: string;
-}
-
-/** What `reviews` takes. */
-export interface IReviewsParams {
-  /** Default: 50. */
-  readonly limit?: number;
 }
 
 /** What `review show` takes. */
 export interface IReviewShowParams {
+  /** Review id, or the beginning of one that no other review shares. */
   readonly review: string;
 }
 
 /** What `review request` takes. */
 export interface IReviewRequestParams {
+  /** A model's name (its newest finished run), a run id or the beginning of one; `run/model` where a run logged several. */
   readonly model: string;
-  /** Default: "production". */
+  /** The stage, as `policy/gate.toml` names it. Default: "production". */
   readonly to?: string;
-  /** Default: false. */
+  /** Return when the checks are done instead of at once. Default: false. */
   readonly wait?: boolean;
 }
 
 /** What `review approve` takes. */
 export interface IReviewApproveParams {
+  /** Review id, or the beginning of one that no other review shares. */
   readonly review: string;
-  /** Default: "". */
+  /** What you looked at; it becomes part of what you sign. Default: "". */
   readonly reason?: string;
 }
 
 /** What `review reject` takes. */
 export interface IReviewRejectParams {
+  /** Review id, or the beginning of one that no other review shares. */
   readonly review: string;
+  /** What has to change; it becomes part of what you sign. */
   readonly reason: string;
 }
 
 /** What `release` takes. */
 export interface IReleaseParams {
+  /** Id of the approved review. */
   readonly review: string;
 }
 
 /** What `rollback` takes. */
 export interface IRollbackParams {
+  /** Channel: `<model>@<stage>`. */
   readonly channel: string;
-  /** Default: "". */
+  /** Version, release id or beginning of a model digest; by default the newest earlier model that nobody rolled back from. Default: "". */
   readonly to?: string;
 }
 
 /** What `serve` takes. */
 export interface IServeParams {
+  /** Channel to follow: `<model>@<stage>`. */
   readonly channel: string;
-  /** Default: 0. */
+  /** TCP port; 0 takes the one in `workbench.toml`, or a free one. Default: 0. */
   readonly port?: number;
 }
 
 /** What `stop` takes. */
 export interface IStopParams {
+  /** Channel it follows. */
   readonly channel: string;
 }
 
 /** What `monitor check` takes. */
 export interface IMonitorCheckParams {
+  /** Channel to look at, such as `shuttle@production`. */
   readonly channel: string;
+}
+
+/** What `alerts` takes. */
+export interface IAlertsParams {
+  /** Only alerts in this state: `OPEN`, `ACKNOWLEDGED` or `RESOLVED`; empty lists all. Default: "". */
+  readonly state?: string;
+  /** Language of title and action: `en` or `ja`. Default: "en". */
+  readonly language?: string;
 }
 
 /** What `alerts acknowledge` takes. */
 export interface IAlertsAcknowledgeParams {
+  /** Id of the alert. */
   readonly alert: string;
 }
 
 /** What `alerts resolve` takes. */
 export interface IAlertsResolveParams {
+  /** Id of the alert. */
   readonly alert: string;
 }
 
 /** What `report` takes. */
 export interface IReportParams {
-  /** Default: "en". */
+  /** `en` or `ja`. Default: "en". */
   readonly language?: string;
 }
 
 /** What `audit log` takes. */
 export interface IAuditLogParams {
-  /** Default: 50. */
+  /** At most so many, up to 10,000. Default: 50. */
   readonly limit?: number;
-  /** Default: 0. */
+  /** Only events behind this number, the oldest of them first; 0 shows the last ones. Default: 0. */
   readonly after?: number;
 }
 
@@ -927,7 +958,7 @@ export interface IVerbParams {
   readonly 'identity create': IIdentityCreateParams;
   readonly reviewers: Readonly<Record<string, never>>;
   readonly 'reviewers add': IReviewersAddParams;
-  readonly reviews: IReviewsParams;
+  readonly reviews: Readonly<Record<string, never>>;
   readonly 'review show': IReviewShowParams;
   readonly 'review request': IReviewRequestParams;
   readonly 'review approve': IReviewApproveParams;
@@ -940,7 +971,7 @@ export interface IVerbParams {
   readonly stop: IStopParams;
   readonly monitor: Readonly<Record<string, never>>;
   readonly 'monitor check': IMonitorCheckParams;
-  readonly alerts: Readonly<Record<string, never>>;
+  readonly alerts: IAlertsParams;
   readonly 'alerts acknowledge': IAlertsAcknowledgeParams;
   readonly 'alerts resolve': IAlertsResolveParams;
   readonly report: IReportParams;

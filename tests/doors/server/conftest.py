@@ -15,7 +15,6 @@ from traitlets.config import Config
 from workbench.foundation.project import Project
 
 
-
 @dataclass(frozen=True)
 class Answer:
     """What the server said."""

@@ -1,0 +1,188 @@
+"""Bad input over HTTP: one stable code, a message, a hint, and nothing changed."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import time
+from pathlib import Path
+
+import pytest
+from jupyter_server.utils import url_path_join
+
+from workbench.doors.server.handlers import verb_handler
+from workbench.doors.server.routes import route_of, routes
+from workbench.foundation.project import Project
+from workbench.verbs import VERBS, Permission, Verb
+
+BAD = [
+    # route, query or body, code, in the message, in the hint
+    ("runs", {"limit": "many"}, "parameter-wrong-type", "must be a whole number, not 'many'", "mlops runs --help"),
+    ("runs", {"limti": "3"}, "parameter-unknown", "no parameter 'limti'", "did you mean 'limit'?"),
+    ("runs", {"limit": ["1", "2"]}, "parameter-wrong-type", "whole number", "mlops runs --help"),
+    ("runs/show", {}, "parameter-missing", "needs 'run'", "mlops runs show --help"),
+    ("runs/show", {"run": "nope"}, "run-unknown", "no run 'nope'", "mlops runs"),
+    ("logs", {"job": "jb-1", "after": "1.5"}, "parameter-wrong-type", "whole number", "mlops logs --help"),
+]
+BAD_POSTED = [
+    ("run", {}, "parameter-missing", "needs 'notebook'", "mlops run --help"),
+    ("run", {"notebook": 5}, "parameter-wrong-type", "must be text, not 5", "mlops run --help"),
+    ("run", {"notebook": "a.ipynb", "params": ["alpha"]}, "parameter-wrong-type", "mapping", "mlops run --help"),
+    ("run", {"notebook": "a.ipynb", "targt": "local"}, "parameter-unknown", "'targt'", "did you mean 'target'?"),
+    ("review/approve", {"review": "rv-1", "actor": "boss@example.org"}, "parameter-unknown", "'actor'", "known:"),
+    ("data/snapshot", {"paths": [1]}, "parameter-wrong-type", "list of texts", "mlops data snapshot --help"),
+    ("alerts/resolve", "[]", "body-not-json", "no JSON object", "JSON object"),
+    ("alerts/resolve", "{", "body-not-json", "no JSON", "JSON object"),
+    ("alerts/resolve", "\udcff".encode("utf-8", "surrogateescape"), "body-not-json", "no JSON", "JSON object"),
+]
+
+
+@pytest.mark.parametrize("case", BAD, ids=lambda case: f"{case[0]}-{case[2]}")
+async def test_bad_query(ask, root, case):
+    route, query, code, message, hint = case
+    answer = await ask(route, **query)
+    assert_problem(answer, code, message, hint)
+
+
+@pytest.mark.parametrize("case", BAD_POSTED, ids=lambda case: f"{case[0]}-{case[2]}")
+async def test_bad_body_changes_nothing(ask, root, project, case):
+    route, body, code, message, hint = case
+    with project.journal.transaction() as transaction:
+        transaction.append("project.created", "project:shuttle", {})
+    before, files = project.journal.head(), listing(root)
+    answer = await ask(route, body=body if not isinstance(body, bytes) else body.decode("latin-1"))
+    assert_problem(answer, code, message, hint)
+    assert project.journal.head() == before
+    assert listing(root) == files
+
+
+@pytest.mark.parametrize("route", routes(), ids=lambda route: route.path.rpartition("api/")[2])
+async def test_every_route_names_an_unknown_parameter(ask, root, route):
+    body = None if route.method == "GET" else {"no_such": "x"}
+    query = {"no_such": "x"} if route.method == "GET" else {}
+    answer = await ask(route.path.removeprefix("/mlops-workbench/api/"), body=body, **query)
+    assert_problem(answer, "parameter-unknown", "no parameter 'no_such'", "")
+    assert not (root / ".workbench" / "journal.db").exists()
+
+
+async def test_where_no_project_is(ask, jp_root_dir):
+    answer = await ask("status", path="")
+    assert_problem(answer, "project-missing", "in no project", "mlops init", status=404)
+
+
+@pytest.mark.parametrize("path", ["../..", "work/../../..", "/.."])
+async def test_a_path_that_leaves_the_root(ask, root, path):
+    assert_problem(await ask("runs", path=path), "path-outside", "leaves the server's folder", "")
+
+
+async def test_init_stays_below_the_root(ask, jp_root_dir, tmp_path):
+    for folder in ("../out", str(tmp_path / "out")):
+        answer = await ask("init", body={"folder": folder, "template": "blank"}, path="")
+        assert_problem(answer, "path-outside", "'folder' leaves", "")
+    assert not (tmp_path / "out").exists()
+    (jp_root_dir / "link").symlink_to(tmp_path)
+    answer = await ask("init", body={"folder": "link/out", "template": "blank"}, path="")
+    assert_problem(answer, "path-outside", "'folder' leaves", "")
+    assert not (tmp_path / "out").exists()
+
+
+async def test_init_stands_where_the_caller_stands(ask, root):
+    answer = await ask("init", body={"template": "blank"}, path="work")
+    assert answer.status == 200, answer
+    assert Path(answer.body["root"]) == root.parent
+    assert (root.parent / "workbench.toml").is_file()
+
+
+async def test_a_broken_configuration_names_its_line(ask, root):
+    (root / "workbench.toml").write_text('[project]\nname = "x"\nownr = "me"\n')
+    assert_problem(await ask("runs"), "config-unknown-key", "workbench.toml:3", "did you mean 'owner'?")
+    (root / "workbench.toml").write_text('[project]\nname = "x"\n')
+    assert (await ask("runs")).status == 200  # mended without a restart
+
+
+async def test_an_unknown_route_names_the_nearest(ask, root):
+    assert_problem(await ask("review/aprove", body={}), "verb-unknown", "'review/aprove'", "review/approve", status=404)
+
+
+async def test_a_reading_verb_takes_no_post(ask, root):
+    assert_problem(await ask("runs", body={}), "method-not-allowed", "Method Not Allowed", "", status=405)
+
+
+def boom(project: Project) -> tuple[str, ...]:
+    raise ZeroDivisionError(f"secret of {project.actor}")
+
+
+def doze(project: Project) -> tuple[str, ...]:
+    time.sleep(0.5)
+    return ("awake",)
+
+
+@pytest.fixture
+def planted(jp_serverapp):
+    """Two more verbs in the running server: one with a fault that nobody foresaw, one that blocks."""
+    added = [Verb(name, "", f"{__name__}:{name}", Permission.READ, name) for name in ("boom", "doze")]
+    rules = [(url_path_join(jp_serverapp.base_url, route_of(v).path), verb_handler(route_of(v))) for v in added]
+    jp_serverapp.web_app.add_handlers(".*$", rules)
+    router = jp_serverapp.web_app.default_router
+    router.rules.insert(0, router.rules.pop(next(i for i, r in enumerate(router.rules) if holds(r, "boom"))))
+
+
+def holds(rule, word: str) -> bool:
+    inner = getattr(rule.target, "rules", ())
+    return any(word in getattr(getattr(r.matcher, "regex", None), "pattern", "") for r in inner)
+
+
+async def test_a_fault_nobody_foresaw_is_logged_and_tells_nothing(ask, root, planted, caplog):
+    with caplog.at_level(logging.ERROR):
+        answer = await ask("boom")
+    assert_problem(answer, "internal-error", "nobody foresaw", "log", status=500)
+    assert "secret" not in str(answer.body)
+    assert "Traceback" not in str(answer.body)
+    assert any(record.exc_info and record.exc_info[0] is ZeroDivisionError for record in caplog.records)
+
+
+async def test_a_verb_that_blocks_does_not_block_the_server(ask, root, planted):
+    dozing = [asyncio.ensure_future(ask("doze")) for _ in range(3)]
+    await asyncio.sleep(0.1)
+    started = time.perf_counter()
+    assert (await ask("hello")).status == 200
+    assert time.perf_counter() - started < 0.3
+    assert [answer.body for answer in await asyncio.gather(*dozing)] == [["awake"]] * 3
+
+
+async def test_who_acts_is_who_runs_the_server(ask, root, project):
+    answer = await ask("status")
+    assert answer.status == 200, answer
+    assert answer.body["actor"] == "author@example.org"
+
+
+@pytest.mark.checklist("S3-11")
+async def test_status_is_quick(ask, root, project, record_property):
+    await ask("status")
+    times = []
+    for _ in range(20):
+        started = time.perf_counter()
+        assert (await ask("status")).status == 200
+        times.append(time.perf_counter() - started)
+    record_property("median_ms", round(sorted(times)[10] * 1e3, 1))
+    assert sorted(times)[10] < 0.25
+
+
+def test_no_verb_takes_a_parameter_that_the_query_needs():
+    taken = {name for verb in VERBS if verb.is_reading for name in verb.signature().parameters}
+    assert not taken & {"path", "token", "no_track_activity"}
+
+
+def assert_problem(answer, code: str, message: str, hint: str, status: int = 0) -> None:
+    assert answer.media_type == "application/problem+json"
+    assert set(answer.body) == {"code", "message", "hint", "status"}
+    assert answer.body["code"] == code
+    assert message in answer.body["message"]
+    assert hint in answer.body["hint"]
+    assert answer.body["status"] == answer.status
+    assert 400 <= answer.status < 600
+    assert status in (0, answer.status)
+
+
+def listing(root: Path) -> set[Path]:
+    return {path for path in root.rglob("*") if ".workbench" not in path.parts}
