@@ -15,7 +15,7 @@ from typing import Any
 
 from workbench.contract.data import DatasetVersion
 from workbench.data import dvc_store
-from workbench.data.content import digest_of, is_cached, member_digest, put_back
+from workbench.data.content import digest_of, file_md5, is_cached, member_digest, put_back
 from workbench.data.paths import data_path, relative_path
 from workbench.data.pointers import Pointer, all_pointers, parse_pointer, pointer_file, read_pointer, version_id
 from workbench.data.table import shape_of
@@ -106,7 +106,7 @@ def restore(project: Project, version: str) -> DatasetVersion:
     return replace(wanted, is_current=True)
 
 
-def version_of(project: Project, path: Path) -> DatasetVersion | None:
+def version_of(project: Project, path: Path, *, lies_at: Path | None = None) -> DatasetVersion | None:
     """Return the version whose bytes a file or folder holds now, by its own content; None where no version does.
 
     A file inside a versioned folder belongs to the folder's version.
@@ -114,25 +114,28 @@ def version_of(project: Project, path: Path) -> DatasetVersion | None:
     Args:
         project: The project.
         path: File or folder; relative paths are looked for in the project.
+        lies_at: Where the bytes are, for a copy of a file elsewhere (a fresh checkout).
     """
     try:
         name = relative_path(project, str(path))
     except UsageError:
         return None
     versions = [_version(record.body) for record in project.journal.records(NOUN)]
-    pointer = _readable_pointer(project, name)
-    if pointer and pointer.version not in {version.id for version in versions}:
-        versions.append(_foreign(pointer))
+    known = {version.id for version in versions}
+    for folder in (name, *(parent.as_posix() for parent in PurePosixPath(name).parents[:-1])):
+        pointer = _readable_pointer(project, folder)
+        if pointer and pointer.version not in known:
+            versions.append(_foreign(pointer))
     own = [version for version in versions if version.path == name]
-    if own:
-        digest = digest_of(project, name)
-        return next((version for version in own if version.digest == digest), None)
-    return _version_of_folder(project, name, versions)
-
-
-def _version_of_folder(project: Project, name: str, versions: list[DatasetVersion]) -> DatasetVersion | None:
     outer = [version for version in versions if name.startswith(f"{version.path}/")]
-    digest = digest_of(project, name) if outer else None
+    if not own and not outer:
+        return None
+    digest = f"md5:{file_md5(lies_at)}" if lies_at else digest_of(project, name)
+    found = next((version for version in own if version.digest == digest), None)
+    return found or _member_of(project, name, digest, outer)
+
+
+def _member_of(project: Project, name: str, digest: str | None, outer: list[DatasetVersion]) -> DatasetVersion | None:
     for version in outer:
         if digest and member_digest(project, version, name) == digest:
             return version

@@ -7,6 +7,7 @@ another tool) has no lease to judge by and is left alone. A run with a job belon
 
 from __future__ import annotations
 
+import math
 import time
 from collections.abc import Iterable
 from pathlib import Path
@@ -37,7 +38,8 @@ def _judged(project: Project, rows: Iterable[RunRow]) -> Iterable[tuple[str, Run
     for row in rows:
         if "workbench.job" in row.tags or "workbench.actor" not in row.tags:
             continue
-        is_starting = HEARTBEAT_TAG not in row.tags and time.time() - row.started_ms / 1000 < _START_S
         lease = inspect_lease(lease_path(project, row.id))
+        has_lease = HEARTBEAT_TAG in row.tags or math.isfinite(lease.age_s)
+        is_starting = not has_lease and time.time() - row.started_ms / 1000 < _START_S
         if not lease.is_alive and not is_starting:
             yield row.id, RunState.KILLED if lease.is_certain else RunState.LOST

@@ -13,8 +13,9 @@ from __future__ import annotations
 import logging
 import os
 import sqlite3
+import sys
 import time
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from functools import lru_cache
 from pathlib import Path
@@ -156,6 +157,33 @@ def finish_run(project: Project, run: str, state: str, error: str = "") -> bool:
 def _is_end_known(project: Project, run: str) -> bool:
     """Tell whether the journal has the end of a run, so that it was one of us who ended it."""
     return bool(project.journal.events(kind="run.ended", subject=f"run:{run}", limit=1))
+
+
+def leave_fluent_run(run: str) -> None:
+    """Make MLflow's fluent API forget a run that plain ``mlflow.log_metric`` has joined; imports nothing."""
+    mlflow = sys.modules.get("mlflow")
+    active = mlflow.active_run() if mlflow else None
+    if mlflow and active and active.info.run_id == run:
+        mlflow.end_run()
+
+
+def write_mlmodel(onnx_model: Any, folder: Path, features: Sequence[str]) -> None:
+    """Write an MLflow model folder around an ONNX model; requirements are given, since inferring them costs seconds."""
+    _quiet_mlflow()
+    from importlib.metadata import version
+
+    from mlflow.models import ModelSignature
+    from mlflow.onnx import save_model
+    from mlflow.types import ColSpec, Schema
+
+    save_model(
+        onnx_model,
+        str(folder),
+        signature=ModelSignature(inputs=Schema([ColSpec("double", name) for name in features])),
+        pip_requirements=[f"{name}=={version(name)}" for name in ("mlflow", "numpy", "onnx", "onnxruntime")],
+        onnx_execution_providers=["CPUExecutionProvider"],
+        save_as_external_data=False,
+    )
 
 
 def log_params(project: Project, run: str, params: Mapping[str, Any]) -> None:
