@@ -41,6 +41,7 @@ class Limits:
         body_s: Seconds until the body must be complete.
         idle_s: Seconds that a connection may be kept without a request.
         write_s: Seconds that a caller may leave an answer unread.
+        linger_s: Seconds that a refused caller may go on sending.
         connections: Connections at once.
     """
 
@@ -50,6 +51,7 @@ class Limits:
     body_s: float = 30.0
     idle_s: float = 75.0
     write_s: float = 30.0
+    linger_s: float = 2.0
     connections: int = 2048
 
 
@@ -152,7 +154,7 @@ class Connection(asyncio.Protocol):
         self._reset()
         self.is_idle = False
         self._is_in_headers = True
-        self._deadline = self._time() + self._limits.header_s
+        self._allow(self._limits.header_s)
 
     def on_url(self, url: bytes) -> None:
         """Collect the target, which may come in pieces."""
@@ -174,7 +176,7 @@ class Connection(asyncio.Protocol):
             self._refuse_body()
         elif self._kept.get(b"expect", b"").lower() == b"100-continue" and not self._is_closing:
             self._transport.write(b"HTTP/1.1 100 Continue\r\n\r\n")
-        self._deadline = self._time() + self._limits.body_s
+        self._allow(self._limits.body_s)
 
     def on_body(self, body: bytes) -> None:
         """Collect the body."""
@@ -198,9 +200,11 @@ class Connection(asyncio.Protocol):
         )
         response = self._application.answer(request)
         is_last = self._application.is_draining or not self._parser.should_keep_alive() or self._parser.should_upgrade()
-        self._write(response, is_last=is_last, has_body=request.method != "HEAD")
         self.is_idle = True
-        self._deadline = self._time() + self._limits.idle_s
+        self._allow(self._limits.idle_s)
+        self._write(response, has_body=request.method != "HEAD", is_last=is_last)
+        if is_last:
+            self.close()
 
     # the server
 
@@ -222,6 +226,10 @@ class Connection(asyncio.Protocol):
             self._deadline = self._time() + self._limits.write_s
             self._transport.close()
 
+    def _allow(self, seconds: float) -> None:
+        if self._is_writable and not self._is_closing:
+            self._deadline = self._time() + seconds
+
     def _reset(self) -> None:
         self._url = b""
         self._kept: dict[bytes, bytes] = {}
@@ -241,11 +249,21 @@ class Connection(asyncio.Protocol):
         self._fail(413, "body-too-large", f"The body is larger than {limit} bytes", "send fewer rows at once")
 
     def _fail(self, status: int, code: str, message: str, hint: str) -> None:
-        """Answer and close: after this the stream means nothing any more."""
-        if not self._is_closing:
-            self._write(problem(status, code, message, hint, self._application.identify()), is_last=True, has_body=True)
+        """Answer and read no further: the stream means nothing any more.
 
-    def _write(self, response: Response, *, is_last: bool, has_body: bool) -> None:
+        The caller may be sending still. Closing now would reset the connection and take the answer with it, so we only
+        end our side and let what arrives fall to the ground for a while.
+        """
+        if self._is_closing:
+            return
+        response = problem(status, code, message, hint, self._application.identify())
+        self._write(response, has_body=True, is_last=True)
+        self._is_closing = True
+        self._deadline = self._time() + self._limits.linger_s
+        if self._transport.can_write_eof():
+            self._transport.write_eof()
+
+    def _write(self, response: Response, *, has_body: bool, is_last: bool) -> None:
         given = self._kept.get(b"x-request-id", b"")
         request_id = given if _REQUEST_ID.fullmatch(given) else b"%s-%x" % (_ID_PREFIX, next(_ids))
         version = self._parser.get_http_version()
@@ -262,8 +280,6 @@ class Connection(asyncio.Protocol):
                 response.body if has_body else b"",
             )
         )
-        if is_last:
-            self.close()
 
 
 _KEPT = frozenset((b"content-type", b"content-length", b"authorization", b"expect", b"x-request-id"))

@@ -20,7 +20,7 @@ from workbench.serving.runner.matrix import check_names, to_matrix
 from workbench.serving.runner.scoring import parse_json
 from workbench.serving.runner.served import Served
 
-_DATATYPES = {"FP64", "FP32", "FP16", "INT64", "INT32", "INT16", "INT8", "UINT64", "UINT32", "UINT16", "UINT8", "BOOL"}
+_DATATYPES = ("FP64", "FP32", "FP16", "INT64", "INT32", "INT16", "INT8", "UINT64", "UINT32", "UINT16", "UINT8", "BOOL")
 _HINT = 'send {"inputs": [{"name": …, "shape": [1, n], "datatype": "FP32", "data": […]}]}'
 
 
