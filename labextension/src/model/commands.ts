@@ -1,0 +1,26 @@
+/** Everything that can be done in the panel, by the name that JupyterLab's commands have. */
+export const CommandIDs = {
+  refresh: 'mlops-workbench:refresh',
+  showPanel: 'mlops-workbench:show-panel',
+  createProject: 'mlops-workbench:create-project',
+  openFile: 'mlops-workbench:open-file',
+  insertCell: 'mlops-workbench:insert-cell',
+  runNotebook: 'mlops-workbench:run-notebook',
+  openRun: 'mlops-workbench:open-run',
+  compareRuns: 'mlops-workbench:compare-runs',
+  cancelJob: 'mlops-workbench:cancel-job',
+  recordData: 'mlops-workbench:record-data',
+  restoreData: 'mlops-workbench:restore-data',
+  requestReview: 'mlops-workbench:request-review',
+  openReview: 'mlops-workbench:open-review',
+  approveReview: 'mlops-workbench:approve-review',
+  rejectReview: 'mlops-workbench:reject-review',
+  releaseReview: 'mlops-workbench:release-review',
+  rollBack: 'mlops-workbench:roll-back',
+  startRunner: 'mlops-workbench:start-runner',
+  stopRunner: 'mlops-workbench:stop-runner',
+  checkDrift: 'mlops-workbench:check-drift',
+  acknowledgeAlert: 'mlops-workbench:acknowledge-alert',
+  resolveAlert: 'mlops-workbench:resolve-alert',
+  writeReport: 'mlops-workbench:write-report'
+} as const;

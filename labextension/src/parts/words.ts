@@ -1,0 +1,117 @@
+import type { TranslationBundle } from '@jupyterlab/translation';
+import type {
+  AlertState,
+  Assurance,
+  CheckResult,
+  JobState,
+  ReleaseState,
+  ReviewState,
+  RunState
+} from '../api/contract';
+
+/** How a state is to be taken; decides shape and colour together, so that neither stands alone. */
+export type Tone = 'good' | 'busy' | 'wait' | 'warn' | 'bad' | 'idle';
+
+/** A state as a person reads it. */
+export interface IWord {
+  readonly tone: Tone;
+  readonly label: string;
+}
+
+/** Return the word for a run's state. */
+export function runWord(state: RunState, trans: TranslationBundle): IWord {
+  const words: Record<RunState, IWord> = {
+    RUNNING: { tone: 'busy', label: trans.__('Running') },
+    FINISHED: { tone: 'good', label: trans.__('Finished') },
+    FAILED: { tone: 'bad', label: trans.__('Failed') },
+    KILLED: { tone: 'warn', label: trans.__('Killed') },
+    LOST: { tone: 'warn', label: trans.__('Lost') }
+  };
+  return words[state] ?? unknownWord(state);
+}
+
+/** Return the word for a job's state. */
+export function jobWord(state: JobState, trans: TranslationBundle): IWord {
+  const words: Record<JobState, IWord> = {
+    PENDING: { tone: 'wait', label: trans.__('Pending') },
+    QUEUED: { tone: 'wait', label: trans.__('Queued') },
+    STARTING: { tone: 'busy', label: trans.__('Starting') },
+    RUNNING: { tone: 'busy', label: trans.__('Running') },
+    SUCCEEDED: { tone: 'good', label: trans.__('Succeeded') },
+    FAILED: { tone: 'bad', label: trans.__('Failed') },
+    CANCELLED: { tone: 'idle', label: trans.__('Cancelled') },
+    LOST: { tone: 'warn', label: trans.__('Lost') },
+    PREEMPTED: { tone: 'warn', label: trans.__('Preempted') }
+  };
+  return words[state] ?? unknownWord(state);
+}
+
+/** Return the word for a review's state. */
+export function reviewWord(
+  state: ReviewState,
+  trans: TranslationBundle
+): IWord {
+  const words: Record<ReviewState, IWord> = {
+    CHECKING: { tone: 'busy', label: trans.__('Checking') },
+    OPEN: { tone: 'wait', label: trans.__('In review') },
+    APPROVED: { tone: 'good', label: trans.__('Approved') },
+    REJECTED: { tone: 'bad', label: trans.__('Rejected') },
+    STALE: { tone: 'warn', label: trans.__('Stale') }
+  };
+  return words[state] ?? unknownWord(state);
+}
+
+/** Return the word for a release's state. */
+export function releaseWord(
+  state: ReleaseState,
+  trans: TranslationBundle
+): IWord {
+  const words: Record<ReleaseState, IWord> = {
+    CURRENT: { tone: 'good', label: trans.__('Current') },
+    SUPERSEDED: { tone: 'idle', label: trans.__('Superseded') },
+    ROLLED_BACK: { tone: 'warn', label: trans.__('Rolled back') }
+  };
+  return words[state] ?? unknownWord(state);
+}
+
+/** Return the word for an alert's state. */
+export function alertWord(state: AlertState, trans: TranslationBundle): IWord {
+  const words: Record<AlertState, IWord> = {
+    OPEN: { tone: 'warn', label: trans.__('Open') },
+    ACKNOWLEDGED: { tone: 'wait', label: trans.__('Acknowledged') },
+    RESOLVED: { tone: 'good', label: trans.__('Resolved') }
+  };
+  return words[state] ?? unknownWord(state);
+}
+
+/** Return the word for a check's result. */
+export function checkWord(
+  result: CheckResult,
+  trans: TranslationBundle
+): IWord {
+  const words: Record<CheckResult, IWord> = {
+    pass: { tone: 'good', label: trans.__('Passed') },
+    fail: { tone: 'bad', label: trans.__('Not passed') },
+    unknown: { tone: 'warn', label: trans.__('Unknown') },
+    waived: { tone: 'idle', label: trans.__('Waived') }
+  };
+  return words[result] ?? unknownWord(result);
+}
+
+/** Return what an approval proves, in a few words. */
+export function assuranceText(
+  assurance: string,
+  trans: TranslationBundle
+): string {
+  const texts: Record<Assurance, string> = {
+    'local-self': trans.__('Signed by the author'),
+    'local-signed': trans.__('Signed by another key on this machine'),
+    'ci-verified': trans.__('Verified by CI'),
+    'server-enforced': trans.__('Enforced by a server')
+  };
+  return texts[assurance as Assurance] ?? assurance;
+}
+
+function unknownWord(state: string): IWord {
+  return { tone: 'idle', label: state };
+}

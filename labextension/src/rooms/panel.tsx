@@ -1,0 +1,192 @@
+import type { ReactElement } from 'react';
+import { SidePanel } from '@jupyterlab/ui-components';
+import type { Message } from '@lumino/messaging';
+import type { ISignal } from '@lumino/signaling';
+import { Signal } from '@lumino/signaling';
+import type { Widget } from '@lumino/widgets';
+import { AccordionPanel } from '@lumino/widgets';
+import type { IRoom } from '../model/tokens';
+import { ViewWidget } from '../parts/widget';
+import { DataView } from './data/view';
+import { MonitorView } from './monitor/view';
+import { ProjectHeader } from './project/header';
+import { ScreenView } from './project/screen';
+import { ReleasesView } from './releases/view';
+import { ReviewsView } from './reviews/view';
+import { RunsView } from './runs/view';
+import { TargetsView } from './targets/view';
+
+/** One section of the panel. */
+interface ISectionSpec {
+  readonly name: string;
+  readonly label: string;
+  readonly view: ReactElement;
+  readonly isOpen: boolean;
+  /** How many things wait or are there; shown beside the label. */
+  count(): number;
+}
+
+/** The panel in the left bar: the project on top, its rooms below, or the one screen that says why there are none. */
+export class WorkbenchPanel extends SidePanel {
+  /**
+   * @param room The project and what can be done in it.
+   */
+  constructor(room: IRoom) {
+    super();
+    this.id = 'mlops-workbench-panel';
+    this.addClass('wb-Panel');
+    this.node.setAttribute('role', 'complementary');
+    this.node.setAttribute('aria-label', room.trans.__('MLOps Workbench'));
+    this._room = room;
+    this._specs = sectionsOf(room);
+    this.header.addWidget(
+      new ViewWidget(<ProjectHeader room={room} />, 'wb-Panel-header')
+    );
+    this._screen = new ViewWidget(<ScreenView room={room} />, 'wb-Panel-screen');
+    this.header.addWidget(this._screen);
+    this._specs.forEach(spec => this.addWidget(sectionOf(spec)));
+    this._accordion = this.content as AccordionPanel;
+    room.workbench.changed.connect(this._onChanged, this);
+    this._lists().forEach(list => list.changed.connect(this._onCounts, this));
+    this._onChanged();
+  }
+
+  /** Emitted whenever the panel comes into sight. */
+  get shown(): ISignal<this, void> {
+    return this._shown;
+  }
+
+  override dispose(): void {
+    Signal.clearData(this);
+    super.dispose();
+  }
+
+  protected override onAfterAttach(message: Message): void {
+    super.onAfterAttach(message);
+    this._specs.forEach((spec, index) => {
+      if (!spec.isOpen) {
+        this._accordion.collapse(index);
+      }
+    });
+    this._onCounts();
+    if (this.isVisible) {
+      this._shown.emit();
+    }
+  }
+
+  protected override onAfterShow(message: Message): void {
+    super.onAfterShow(message);
+    this._shown.emit();
+  }
+
+  private _onChanged(): void {
+    const isReady = this._room.workbench.screen.kind === 'ready';
+    this.content.setHidden(!isReady);
+    this._screen.setHidden(isReady);
+    this.toggleClass('wb-mod-ready', isReady);
+    this._onCounts();
+  }
+
+  /** Titles are changed in place: a new title node would take the focus away. */
+  private _onCounts(): void {
+    this._accordion.titles.forEach((title, index) => {
+      const spec = this._specs[index];
+      if (!spec) {
+        return;
+      }
+      title.dataset.testid = `wb-section-${spec.name}-title`;
+      const count = spec.count();
+      let badge = title.querySelector<HTMLElement>('.wb-Count');
+      if (!badge) {
+        badge = document.createElement('span');
+        badge.className = 'wb-Count';
+        title.append(badge);
+      }
+      badge.textContent = count > 0 ? String(count) : '';
+      title.setAttribute(
+        'aria-label',
+        this._room.trans.__('%1: %2', spec.label, count)
+      );
+    });
+  }
+
+  private _lists(): readonly { readonly changed: ISignal<unknown, void> }[] {
+    const { workbench } = this._room;
+    return [
+      workbench.runs,
+      workbench.jobs,
+      workbench.data,
+      workbench.targets,
+      workbench.reviews,
+      workbench.releases,
+      workbench.monitors,
+      workbench.alerts
+    ];
+  }
+
+  private readonly _room: IRoom;
+  private readonly _specs: readonly ISectionSpec[];
+  private readonly _screen: Widget;
+  private readonly _accordion: AccordionPanel;
+  private readonly _shown = new Signal<this, void>(this);
+}
+
+function sectionOf(spec: ISectionSpec): Widget {
+  const widget = new ViewWidget(spec.view, 'wb-Section');
+  widget.title.label = spec.label;
+  widget.node.dataset.testid = `wb-section-${spec.name}`;
+  return widget;
+}
+
+function sectionsOf(room: IRoom): readonly ISectionSpec[] {
+  const { workbench, trans } = room;
+  const length = (items: readonly unknown[] | null): number =>
+    items?.length ?? 0;
+  return [
+    {
+      name: 'runs',
+      label: trans.__('Runs'),
+      view: <RunsView room={room} />,
+      isOpen: true,
+      count: () => workbench.status?.runs ?? length(workbench.runs.value)
+    },
+    {
+      name: 'data',
+      label: trans.__('Data'),
+      view: <DataView room={room} />,
+      isOpen: false,
+      count: () => length(workbench.data.value)
+    },
+    {
+      name: 'targets',
+      label: trans.__('Targets'),
+      view: <TargetsView room={room} />,
+      isOpen: false,
+      count: () => length(workbench.targets.value)
+    },
+    {
+      name: 'reviews',
+      label: trans.__('Reviews'),
+      view: <ReviewsView room={room} />,
+      isOpen: true,
+      count: () => length(workbench.reviews.value)
+    },
+    {
+      name: 'releases',
+      label: trans.__('Releases'),
+      view: <ReleasesView room={room} />,
+      isOpen: true,
+      count: () =>
+        new Set((workbench.releases.value ?? []).map(item => item.channel)).size
+    },
+    {
+      name: 'monitor',
+      label: trans.__('Monitor'),
+      view: <MonitorView room={room} />,
+      isOpen: false,
+      count: () =>
+        (workbench.alerts.value ?? []).filter(item => item.state !== 'RESOLVED')
+          .length
+    }
+  ];
+}

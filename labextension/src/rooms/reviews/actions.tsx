@@ -1,0 +1,54 @@
+import type { IReviewCard } from '../../api/contract';
+import { CommandIDs } from '../../model/commands';
+import type { IRoom } from '../../model/tokens';
+import { CommandButton } from '../../parts/button';
+
+/** What can be done with a review now: decide on it, or release what it let through. */
+export function DecisionButtons(props: {
+  room: IRoom;
+  review: IReviewCard;
+  tabIndex?: 0 | -1;
+}): JSX.Element | null {
+  const { room, review, tabIndex } = props;
+  const { commands, trans } = room;
+  const shared = {
+    commands,
+    args: { review: review.id },
+    about: `${review.model}@${review.stage}`,
+    tabIndex
+  };
+  if (review.state === 'APPROVED') {
+    return (
+      <div className="wb-Actions">
+        <CommandButton
+          {...shared}
+          id={CommandIDs.releaseReview}
+          label={trans.__('Release')}
+          kind="accept"
+          testId="wb-review-release"
+        />
+      </div>
+    );
+  }
+  if (review.state !== 'OPEN') {
+    return null;
+  }
+  return (
+    <div className="wb-Actions">
+      <CommandButton
+        {...shared}
+        id={CommandIDs.approveReview}
+        label={trans.__('Approve…')}
+        kind="accept"
+        testId="wb-review-approve"
+      />
+      <CommandButton
+        {...shared}
+        id={CommandIDs.rejectReview}
+        label={trans.__('Reject…')}
+        kind="warn"
+        testId="wb-review-reject"
+      />
+    </div>
+  );
+}

@@ -1,0 +1,191 @@
+import { PathExt } from '@jupyterlab/coreutils';
+import { CommandIDs } from '../../model/commands';
+import type { IRoom } from '../../model/tokens';
+import { CommandButton } from '../../parts/button';
+import { Empty } from '../../parts/empty';
+import { formatDuration, formatFigure } from '../../parts/figures';
+import { Glyph } from '../../parts/glyph';
+import { useModels } from '../../parts/hooks';
+import { Progress } from '../../parts/progress';
+import { Rows } from '../../parts/rows';
+import { Section } from '../../parts/section';
+import { RelativeTime } from '../../parts/time';
+import type { IRunRow } from './rows';
+import { isLive, keyMetric, rowProgress, rowWord, runRows } from './rows';
+
+/** What teaches the first run. */
+const FIRST_RUN = `%load_ext workbench
+%mlops run notebooks/train_shuttle.ipynb`;
+
+/** The runs, the newest first, and what is chosen for comparison. */
+export function RunsView(props: { room: IRoom }): JSX.Element {
+  const { room } = props;
+  const { workbench, commands, trans } = room;
+  const { selection } = workbench;
+  useModels(workbench.jobs, workbench.runs, selection);
+  const rows = runRows(workbench.runs.value ?? [], workbench.jobs.value ?? []);
+  return (
+    <Section
+      lists={[workbench.runs, workbench.jobs]}
+      empty={
+        <Empty
+          room={room}
+          testId="wb-runs-empty"
+          text={trans.__(
+            'A run records what a notebook did: its code, data, parameters and metrics.'
+          )}
+          cell={FIRST_RUN}
+        />
+      }
+    >
+      {() => (
+        <>
+          <SelectionBar room={room} />
+          <Rows
+            items={rows}
+            label={trans.__('Runs')}
+            estimate={47}
+            testId="wb-runs-rows"
+            keyOf={row => row.key}
+            onOpen={row =>
+              void (row.run
+                ? commands.execute(CommandIDs.openRun, { run: row.key })
+                : openNotebook(room, row))
+            }
+            onToggle={row => row.run && selection.toggle(row.key)}
+            isSelected={row => selection.has(row.key)}
+            render={(row, tabIndex) => (
+              <RunLine room={room} row={row} tabIndex={tabIndex} />
+            )}
+          />
+        </>
+      )}
+    </Section>
+  );
+}
+
+function RunLine(props: {
+  room: IRoom;
+  row: IRunRow;
+  tabIndex: 0 | -1;
+}): JSX.Element {
+  const { room, row, tabIndex } = props;
+  const { workbench, commands, trans, locale } = room;
+  const word = rowWord(row, trans);
+  const isBusy = isLive(row) || row.run?.state === 'RUNNING';
+  return (
+    <div className="wb-Run" data-state={row.run?.state ?? row.job?.state}>
+      <span className="wb-Run-mark">
+        <Glyph tone={word.tone} label={word.label} />
+        {row.run && (
+          <input
+            type="checkbox"
+            tabIndex={-1}
+            checked={workbench.selection.has(row.key)}
+            aria-label={trans.__('Compare %1', row.name)}
+            onClick={event => event.stopPropagation()}
+            onChange={() => workbench.selection.toggle(row.key)}
+          />
+        )}
+      </span>
+      <span className="wb-Row-name" title={row.name}>
+        {row.name}
+      </span>
+      <RelativeTime iso={row.at} locale={locale} />
+      <span className="wb-Row-note">
+        <RunNote room={room} row={row} label={word.label} />
+      </span>
+      {isLive(row) && row.job ? (
+        <CommandButton
+          commands={commands}
+          id={CommandIDs.cancelJob}
+          args={{ job: row.job.id }}
+          label={trans.__('Cancel')}
+          about={row.name}
+          testId="wb-run-cancel"
+          tabIndex={tabIndex}
+        />
+      ) : (
+        <span className="wb-Row-figure">
+          {formatDuration(row.run?.duration_s ?? null)}
+        </span>
+      )}
+      <Progress
+        value={rowProgress(row)}
+        isShown={isBusy}
+        label={trans.__('Progress of %1', row.name)}
+      />
+    </div>
+  );
+}
+
+/** The second line: where a job stands while it runs, why it ended badly, else the metric that tells most. */
+function RunNote(props: {
+  room: IRoom;
+  row: IRunRow;
+  label: string;
+}): JSX.Element {
+  const { run, job } = props.row;
+  const { trans, locale } = props.room;
+  if (isLive(props.row) && job) {
+    return (
+      <>
+        {job.cells > 0
+          ? trans.__('Cell %1 of %2', job.cell, job.cells)
+          : props.label}
+      </>
+    );
+  }
+  const reason = job?.error || job?.reason;
+  if (reason && run?.state !== 'FINISHED') {
+    return (
+      <span title={reason}>
+        {props.label} · {reason}
+      </span>
+    );
+  }
+  const metric = run && keyMetric(run);
+  return metric ? (
+    <>
+      {metric[0]} <b>{formatFigure(metric[1], locale)}</b>
+    </>
+  ) : (
+    <>{props.label}</>
+  );
+}
+
+/** Comparison, once two runs are chosen; it takes its place above the list, not over it. */
+function SelectionBar(props: { room: IRoom }): JSX.Element | null {
+  const { workbench, commands, trans } = props.room;
+  const ids = workbench.selection.ids;
+  if (ids.length === 0) {
+    return null;
+  }
+  return (
+    <div className="wb-SelectionBar" aria-live="polite">
+      <span>{trans._n('%1 run chosen', '%1 runs chosen', ids.length)}</span>
+      <CommandButton
+        commands={commands}
+        id={CommandIDs.compareRuns}
+        args={{ runs: [...ids] }}
+        label={trans.__('Compare')}
+        kind="accept"
+        testId="wb-runs-compare"
+      />
+      <button
+        type="button"
+        className="wb-Button"
+        onClick={() => workbench.selection.clear()}
+      >
+        {trans.__('Clear')}
+      </button>
+    </div>
+  );
+}
+
+function openNotebook(room: IRoom, row: IRunRow): Promise<unknown> {
+  const file = row.job?.output || row.job?.notebook || '';
+  return PathExt.extname(file)
+    ? room.commands.execute(CommandIDs.openFile, { file })
+    : Promise.resolve();
+}
