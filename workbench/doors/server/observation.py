@@ -44,9 +44,9 @@ class Observation:
         self.look()  # what is there already is no change
         self._seq = self._last_seq()
 
-    def look(self) -> Change | None:
-        """Return what changed since the last call, or None."""
-        nouns = {*self._journal_nouns(), *self._file_nouns(), *self._runner_nouns()}
+    def look(self, *, also: frozenset[ChangedNoun] = frozenset()) -> Change | None:
+        """Return what changed since the last call, or None; ``also`` was noticed by somebody else."""
+        nouns = {*also, *self._journal_nouns(), *self._file_nouns(), *self._runner_nouns()}
         if self._runs and self._runs.has_changed():
             nouns.add(ChangedNoun.RUN)
         if self._jobs.have_changed():

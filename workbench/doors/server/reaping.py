@@ -10,8 +10,10 @@ from __future__ import annotations
 import os
 import sys
 import time
+from dataclasses import dataclass
 from pathlib import Path
 
+from workbench.contract.change import ChangedNoun
 from workbench.foundation.background import spawn_detached
 from workbench.foundation.lease import inspect_lease
 from workbench.foundation.project import Project
@@ -23,7 +25,19 @@ _YOUNG_S = 1.0
 """A lease file younger than this may be between its creation and its lock."""
 
 _AGAIN_S = 60.0
-"""A lease that is still there after this time gets another reaper; the first one may have died, too."""
+_TRIES = 3
+"""The dead get another reaper after so many seconds, in case the first one died, too; and so many in all."""
+
+_REAPED = {"run": ChangedNoun.RUN, "job": ChangedNoun.JOB}
+"""Whose end a reaper writes. Reviews and runners see to theirs when they are read next."""
+
+_NOUNS = {**_REAPED, "review": ChangedNoun.REVIEW, "runner": ChangedNoun.RUNNER}
+
+
+@dataclass(frozen=True)
+class _Death:
+    tries: int = 0
+    tried_at: float = 0.0
 
 
 class Reaper:
@@ -33,22 +47,27 @@ class Reaper:
         self._root = project.root
         self._leases = project.state_dir / "leases"
         self._log = project.state_dir / "reaper.log"
-        self._looked_at = 0.0
-        self._reaped: dict[str, float] = {}
+        self._deaths: dict[str, _Death] = {}
 
-    def look(self) -> bool:
-        """Start a reaper where somebody died; at most every :data:`LOOK_S` seconds. Tell whether it was started."""
-        now = time.monotonic()
-        if now - self._looked_at < LOOK_S:
-            return False
-        self._looked_at = now
+    def look(self) -> frozenset[ChangedNoun]:
+        """Start a reaper where a run or a job died, and return what to read again because somebody died."""
         dead = dead_leases(self._leases)
-        self._reaped = {name: at for name, at in self._reaped.items() if name in dead}
-        if all(now - self._reaped.get(name, -_AGAIN_S) < _AGAIN_S for name in dead):
-            return False
-        self._reaped = dict.fromkeys(dead, now)
-        spawn_detached("workbench.doors.server.reaping", [str(self._root)], log=self._log, cwd=self._root)
-        return True
+        new = dead - self._deaths.keys()
+        self._deaths = {name: self._deaths.get(name, _Death()) for name in dead}
+        now = time.monotonic()
+        if any(_is_due(name, death, now) for name, death in self._deaths.items()):
+            self._deaths = {name: _Death(death.tries + 1, now) for name, death in self._deaths.items()}
+            spawn_detached("workbench.doors.server.reaping", [str(self._root)], log=self._log, cwd=self._root)
+        return frozenset(noun for name in new if (noun := _NOUNS.get(_kind(name))))
+
+
+def _is_due(name: str, death: _Death, now: float) -> bool:
+    is_time = not death.tries or now - death.tried_at > _AGAIN_S
+    return _kind(name) in _REAPED and death.tries < _TRIES and is_time
+
+
+def _kind(name: str) -> str:
+    return name.partition("-")[0]
 
 
 def dead_leases(folder: Path) -> frozenset[str]:

@@ -14,9 +14,9 @@ import time
 from collections.abc import Callable
 from pathlib import Path
 
-from workbench.contract.change import Change
+from workbench.contract.change import Change, ChangedNoun
 from workbench.doors.server.observation import Observation
-from workbench.doors.server.reaping import Reaper
+from workbench.doors.server.reaping import LOOK_S, Reaper
 from workbench.foundation.errors import StorageError
 from workbench.foundation.project import Project
 
@@ -102,13 +102,13 @@ class _Watched:
         self.config = project.config
         self._observation = Observation(project)
         self._reaper = Reaper(project)
+        self._reaped_at = 0.0
         self._failure = ""
 
     def look(self) -> Change | None:
         """Return what changed; what goes wrong is logged once, and the next look tries again."""
         try:
-            self._reaper.look()
-            change = self._observation.look()
+            change = self._observation.look(also=self._deaths())
         except (OSError, sqlite3.Error, StorageError) as error:
             if str(error) != self._failure:
                 _log.warning("cannot watch a project: %s", error)
@@ -116,6 +116,13 @@ class _Watched:
             return None
         self._failure = ""
         return change
+
+    def _deaths(self) -> frozenset[ChangedNoun]:
+        now = time.monotonic()
+        if now - self._reaped_at < LOOK_S:
+            return frozenset()
+        self._reaped_at = now
+        return self._reaper.look()
 
     def close(self) -> None:
         """Close the databases."""
