@@ -11,9 +11,16 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from workbench.contract.model import Feature, ModelManifest
 from workbench.contract.release import ReleaseCard
+from workbench.contract.review import CheckReport, Decision
+from workbench.experiment.tracking import finish_run, log_metrics, start_run
+from workbench.foundation.canonical import digest_bytes
 from workbench.foundation.project import Project
 from workbench.monitor.reference import Reference, parse_reference
+from workbench.monitor.watch import check_channel
+from workbench.review.record import Review
+from workbench.review.record import save as save_review
 
 FEATURES = ("speed", "torque", "temperature", "wear")
 CLASSES = ("ok", "fault")
@@ -99,12 +106,14 @@ def rng() -> np.random.Generator:
 def freeze(tmp_path: Path) -> Callable[..., str]:
     """Freeze a model folder with a reference into the project's store and return its digest."""
 
-    def freeze_model(project: Project, reference: bytes | None, name: str = "m1") -> str:
+    def freeze_model(
+        project: Project, reference: bytes | None, name: str = "m1", files: dict[str, bytes] | None = None
+    ) -> str:
         folder = tmp_path / f"model-{name}"
         folder.mkdir()
         (folder / "model.onnx").write_bytes(name.encode())
-        if reference is not None:
-            (folder / "reference.npz").write_bytes(reference)
+        for file, data in {**(files or {}), **({"reference.npz": reference} if reference else {})}.items():
+            (folder / file).write_bytes(data)
         return project.store.put_tree(folder)
 
     return freeze_model
@@ -121,7 +130,7 @@ def put_release(project: Project, digest: str, channel: str = CHANNEL, state: st
     )
     with project.journal.transaction() as change:
         change.append("release.promoted", f"release:{name}", {"model_digest": digest})
-        change.put("release", name, state, asdict(card))
+        change.put("release", name, state, {**asdict(card), "grant": {}})
     return name
 
 
@@ -164,3 +173,88 @@ def served(project: Project, freeze: Callable[..., str], serve: Callable[..., Lo
 @pytest.fixture
 def normal_rows(rng: np.random.Generator) -> Callable[[int], np.ndarray]:
     return lambda n: rng.normal((1500, 40, 300, 100), (100, 10, 2, 60), (n, 4))
+
+
+POLICY = '[stages.production]\nrequired = ["format", "schema", "metric", "reproduced"]\n'
+
+
+def _review(run: str, digest: str, *, name: str, state: str, estimate: float) -> Review:
+    """A review as the checks and a reviewer leave it; the evidence behind it is not what this room looks at."""
+    approved = Decision(
+        "approve",
+        "mika.sato@example.com",
+        "SHA256:qXnJ0u1l2b8eQh9vR7",
+        "local-signed",
+        "2026-11-22T06:30:00+00:00",
+        "Checked on the floor <with> the shift lead",
+        digest,
+        digest,
+    )
+    low, high = estimate - 0.012, estimate + 0.011
+    figures = {"estimate": estimate, "low": low, "high": high, "candidate": 0.957, "baseline": 0.93, "margin": 0.01}
+    found = {
+        "metric": ("f1 0.957 against the served model's 0.930 on 9,820 rows", figures),
+        "schema": ("4 features, 2 classes; 5 recorded examples come out again", {}),
+        "format": ("4 known files, 48,211 bytes; plain ONNX without code", {}),
+        "reproduced": ("The target did not answer", {}),
+    }
+    results = {"metric": "pass" if low > -0.01 else "fail", "reproduced": "unknown"}
+    checks = tuple(
+        CheckReport(check, results.get(check, "pass"), True, summary, digest, 0.4, "numpy", numbers)
+        for check, (summary, numbers) in found.items()
+    )
+    return Review(
+        id=f"rv-{name}",
+        state=state,
+        revision=0,
+        model="mill",
+        stage="production",
+        run=run,
+        model_digest=digest,
+        policy_digest=digest_bytes(POLICY.encode()),
+        dataset_versions=("data/mill.csv@3f0a9b11c2d4",),
+        commit="4c0ffee4c0ffee4c0ffee",
+        commit_author="ken.mori@example.com",
+        notebook_digest=digest,
+        environment_digest=digest,
+        requester="ken.mori@example.com",
+        author="ken.mori@example.com",
+        requested_at="2026-11-22T06:10:00+00:00",
+        checking_since="",
+        params={},
+        metrics={"f1": 0.957},
+        evidence_digest=digest,
+        checks=checks,
+        decisions=(approved,) if state == "APPROVED" else (),
+    )
+
+
+@pytest.fixture
+def furnished(
+    served: LogWriter, freeze: Callable[..., str], normal_rows: Callable[[int], np.ndarray], rng: np.random.Generator
+) -> Project:
+    """A project with runs in a real MLflow store, reviews, two releases, eleven windows and an alert."""
+    project = served.project
+    (project.root / "policy").mkdir()
+    (project.root / "policy" / "gate.toml").write_text(POLICY)
+    manifest = ModelManifest(
+        "mill", "classification", "onnx", "model.onnx", tuple(map(Feature, FEATURES)), CLASSES, "f1", True, (), ()
+    )
+    digest = freeze(project, None, "other", {"workbench.json": json.dumps(asdict(manifest)).encode()})
+    run = ""
+    for index, depth in enumerate((2, 3, 4, 6, 8, 12)):
+        run = start_run(project, name=f"forest depth {depth}", params={"depth": depth, "trees": 40 + 20 * index})
+        log_metrics(project, run, {"f1": 0.88 + 0.03 * np.sin(depth / 3), "fit_s": 0.4 * depth})
+        finish_run(project, run, "FAILED" if depth == 12 else "FINISHED")
+    reviews = (("1f0c2a9b", "APPROVED", 0.027), ("77aa01de", "REJECTED", -0.021), ("9b3e5d10", "OPEN", 0.004))
+    for name, state, estimate in reviews:
+        with project.journal.transaction() as change:
+            review = _review(run, digest, name=name, state=state, estimate=estimate)
+            change.append("review.requested", review.subject, {})
+            save_review(change, review)
+    put_release(project, digest, state="SUPERSEDED", version=0)
+    served.append(normal_rows(4000))
+    check_channel(project, CHANNEL)
+    served.append(normal_rows(1500) + np.array([80, 0, 4, 0]), rng.random(1500) < 0.34)
+    check_channel(project, CHANNEL)
+    return project

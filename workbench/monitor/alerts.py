@@ -53,20 +53,22 @@ class Cause:
         return "al-" + digest_json([asdict(self), generation]).removeprefix("sha256:")[:10]
 
 
-def list_alerts(project: Project, state: str = "") -> tuple[AlertCard, ...]:
+def list_alerts(project: Project, state: str = "", language: str = "en") -> tuple[AlertCard, ...]:
     """List alerts, the most urgent first: open before acknowledged before resolved, critical before warning.
 
     Args:
         project: The project.
         state: Only alerts in this state: ``OPEN``, ``ACKNOWLEDGED`` or ``RESOLVED``; empty lists all.
+        language: Language of title and action: ``en`` or ``ja``.
 
     Raises:
-        UsageError: ``state-unknown``.
+        UsageError: ``state-unknown`` or ``language-unknown``.
     """
+    wording.load_words(language)
     wanted = state.upper()
     if wanted and wanted not in set(AlertState):
         raise UsageError("state-unknown", f"No alert is ever '{state}'", did_you_mean(wanted, AlertState))
-    cards = [card_of(record) for record in project.journal.records("alert", state=wanted or None)]
+    cards = [card_of(record, language) for record in project.journal.records("alert", state=wanted or None)]
     cards.sort(key=lambda card: card.last_seen_at, reverse=True)
     cards.sort(key=lambda card: (_URGENCY[AlertState(card.state)], _SEVERITY.get(card.severity, 9)))
     return tuple(cards)

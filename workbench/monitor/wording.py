@@ -14,12 +14,12 @@ from typing import Any
 
 from workbench.foundation.errors import UsageError, did_you_mean
 
-_FOLDER = Path(__file__).parent / "words"
+FOLDER = Path(__file__).parent / "words"
 
 
 def languages() -> tuple[str, ...]:
     """Return the languages there is a catalogue for."""
-    return tuple(sorted(path.stem for path in _FOLDER.glob("*.json")))
+    return tuple(sorted(path.stem for path in FOLDER.glob("*.json")))
 
 
 @lru_cache(maxsize=4)
@@ -32,7 +32,7 @@ def load_words(language: str) -> Mapping[str, str]:
     if language not in languages():
         hint = did_you_mean(language, languages())
         raise UsageError("language-unknown", f"There are no words for the language '{language}'", hint)
-    catalogue: dict[str, str] = json.loads((_FOLDER / f"{language}.json").read_text(encoding="utf-8"))
+    catalogue: dict[str, str] = json.loads((FOLDER / f"{language}.json").read_text(encoding="utf-8"))
     return catalogue
 
 
