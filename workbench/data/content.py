@@ -66,15 +66,20 @@ def is_cached(project: Project, digest: str) -> bool:
     return object_path(dvc_store.cache_folder(project), digest.removeprefix("md5:")).is_file()
 
 
-def put_back(project: Project, pointer: Pointer) -> None:
+def put_back(project: Project, pointer: Pointer, *, into: Path | None = None) -> None:
     """Replace what lies at a path by what its pointer names, in one step, after checking every byte.
+
+    Args:
+        project: Whose cache has the bytes.
+        pointer: What to put back.
+        into: Folder that the pointer's path is relative to, for a checkout elsewhere; by default the project.
 
     Raises:
         IntegrityError: ``data-cache-missing`` or ``data-cache-damaged``; nothing was changed.
         StorageError: ``disk-full`` or ``folder-not-writable``; nothing was changed.
     """
     value = pointer.digest.removeprefix("md5:")
-    target = project.root / pointer.path
+    target = (into or project.root) / pointer.path
     cache = dvc_store.cache_folder(project)
     with storage_errors(target):
         target.parent.mkdir(parents=True, exist_ok=True)

@@ -10,6 +10,7 @@ from typing import Any
 from workbench.compute.folder import JobFolder, Progress
 from workbench.compute.targets import TargetStatus
 from workbench.contract.status import JobState, RunState
+from workbench.experiment.capture import environment, git_state
 from workbench.experiment.tags import split_tag
 from workbench.experiment.tracking import finish_run, log_artifacts, set_tags, start_run
 from workbench.foundation.project import Project
@@ -18,8 +19,12 @@ _RUN_STATES = {JobState.SUCCEEDED: RunState.FINISHED, JobState.FAILED: RunState.
 
 
 def begin_run(project: Project, job: str, spec: Mapping[str, Any]) -> str:
-    """Make the MLflow run of a job and return its id."""
+    """Make the MLflow run of a job and return its id.
+
+    A fresh checkout is of its commit by construction, whatever Git says of the data files put beside it.
+    """
     tags = {
+        "workbench.commit": spec["commit"] or git_state(project),
         "workbench.job": job,
         "workbench.target": spec["target"],
         "workbench.notebook_digest": spec["notebook_digest"],
@@ -32,6 +37,12 @@ def begin_run(project: Project, job: str, spec: Mapping[str, Any]) -> str:
         params=spec["recorded_params"],
         tags={key: value for key, value in tags.items() if value},
     )
+
+
+def note_environment(project: Project, run: str) -> None:
+    """Write which Python and packages the job runs with; apart, because listing them takes a moment."""
+    digest, python, _ = environment()
+    set_tags(project, run, {"workbench.environment_digest": digest, "workbench.python": python})
 
 
 def note_progress(project: Project, run: str, progress: Progress) -> None:

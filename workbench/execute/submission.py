@@ -40,6 +40,7 @@ class Order:
         name: Name of the run; empty takes the notebook's.
         files_root: Folder the notebook belongs to: the project, or a checkout of it that is replayed.
         replay_of: MLflow run that this is a replay of; empty for a run of its own.
+        commit: Commit that ``files_root`` is a fresh checkout of; empty where it is the project itself.
     """
 
     notebook: str
@@ -48,6 +49,7 @@ class Order:
     target: str = LOCAL
     name: str = ""
     replay_of: str = ""
+    commit: str = ""
 
 
 def submit_order(project: Project, order: Order) -> JobCard:
@@ -106,6 +108,7 @@ def _spec(project: Project, order: Order, source: Notebook, bound: dict[str, Any
         "cwd": str(source.path.parent),
         "checkout": str(order.files_root) if order.files_root != project.root else "",
         "replay_of": order.replay_of,
+        "commit": order.commit,
         "wait_for_run_s": _WAIT_FOR_RUN_S,
         "grace_s": 5.0,
     }

@@ -53,7 +53,19 @@ def kernel_environment(project: Project, job: str, folder: JobFolder, checkout: 
         "WORKBENCH_ACTOR": project.actor,
         "WORKBENCH_JOB": job,
         "WORKBENCH_RUN_FILE": str(folder.run),
+        **_moved_python_path(project, checkout),
     }
+
+
+def _moved_python_path(project: Project, checkout: str) -> dict[str, str]:
+    """Let a replay import the checkout's modules where ``PYTHONPATH`` names the project's."""
+    path = os.environ.get("PYTHONPATH", "")
+    if not checkout or not path:
+        return {}
+    entries = [Path(entry) for entry in path.split(os.pathsep)]
+    root = project.root
+    moved = [Path(checkout) / entry.relative_to(root) if entry.is_relative_to(root) else entry for entry in entries]
+    return {"PYTHONPATH": os.pathsep.join(str(entry) for entry in moved)}
 
 
 def main(root: Path, job: str) -> int:
