@@ -8,6 +8,7 @@ import os
 import signal
 import subprocess
 import sys
+import threading
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -234,3 +235,60 @@ def served(kit: Kit, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Runni
     site.release(site.grant(kit.plain))
     with site.run() as running:
         yield running
+
+
+class Load:
+    """Callers who ask for the same row all the time and check that each answer fits the version it names."""
+
+    def __init__(self, running: Running, row: list[float], answers: dict[str, str], callers: int = 3) -> None:
+        self.answered = 0
+        self.failed: list[str] = []
+        self.mixed: list[tuple[str, str]] = []
+        self.slowest_ms = 0.0
+        self.seen: set[str] = set()
+        self._answers = answers
+        self._port = running.port
+        self._body = json.dumps({"inputs": [row]}).encode()
+        self._stop = threading.Event()
+        self._threads = [threading.Thread(target=self._call) for _ in range(callers)]
+
+    def __enter__(self) -> Load:
+        for thread in self._threads:
+            thread.start()
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._stop.set()
+        for thread in self._threads:
+            thread.join()
+
+    def _call(self) -> None:
+        connection = http.client.HTTPConnection("127.0.0.1", self._port, timeout=10)
+        while not self._stop.is_set():
+            started = time.perf_counter()
+            try:
+                connection.request("POST", "/invocations", self._body)
+                response = connection.getresponse()
+                body = response.read()
+            except (OSError, http.client.HTTPException) as error:
+                self.failed.append(repr(error))
+                return
+            self.slowest_ms = max(self.slowest_ms, (time.perf_counter() - started) * 1000)
+            self._judge(response.status, response.headers["x-model-digest"], body)
+            time.sleep(0.001)
+        connection.close()
+
+    def _judge(self, status: int, digest: str, body: bytes) -> None:
+        if status != 200:
+            self.failed.append(f"{status} {body!r}")
+            return
+        self.answered += 1
+        self.seen.add(digest)
+        (answer,) = json.loads(body)["predictions"]
+        if self._answers.get(digest) != answer:
+            self.mixed.append((digest, answer))
+
+
+@pytest.fixture
+def load() -> type[Load]:
+    return Load

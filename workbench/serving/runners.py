@@ -26,7 +26,7 @@ from workbench.serving.channel import ChannelName, address_path, lease_path, run
 from workbench.serving.ledger import current_releases, sync_channels
 
 TOKEN_VARIABLE = "WORKBENCH_RUNNER_TOKEN"  # noqa: S105 - the name of a variable, not a token
-_START_S = 10.0
+_START_S = 20.0
 _STOP_S = 10.0
 _ASK_S = 1.0
 

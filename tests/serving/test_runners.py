@@ -1,0 +1,72 @@
+"""Start, stop and list runners through the verbs."""
+
+from __future__ import annotations
+
+import os
+import signal
+import time
+
+import pytest
+
+from workbench.foundation.errors import UnavailableError, UsageError
+from workbench.serving.runners import list_runners, start_runner, stop_runner
+
+CHANNEL = "fault@production"
+
+
+@pytest.fixture
+def stopped_afterwards(site):
+    yield site
+    stop_runner(site.project, CHANNEL)
+
+
+def test_start_is_idempotent_and_stop_too(stopped_afterwards, kit):
+    project = stopped_afterwards.project
+    record = stopped_afterwards.release(stopped_afterwards.grant(kit.plain))
+    (idle,) = list_runners(project)
+    assert (idle.channel, idle.is_running, idle.pid, idle.url) == (CHANNEL, False, 0, "")
+    card = start_runner(project, CHANNEL)
+    assert card.is_running
+    assert card.release == record.id
+    assert start_runner(project, CHANNEL).pid == card.pid
+    (listed,) = list_runners(project)
+    assert (listed.pid, listed.url, listed.model_digest) == (card.pid, card.url, record.body["model_digest"])
+    assert not stop_runner(project, CHANNEL).is_running
+    assert not stop_runner(project, CHANNEL).is_running
+    with pytest.raises(ProcessLookupError):
+        for _ in range(100):
+            os.kill(card.pid, 0)
+            time.sleep(0.05)
+    assert [event.kind for event in project.journal.events(kind="runner.*")] == ["runner.started", "runner.stopped"]
+
+
+def test_a_killed_runner_is_seen_and_started_again(stopped_afterwards):
+    project = stopped_afterwards.project
+    card = start_runner(project, CHANNEL)
+    os.kill(card.pid, signal.SIGKILL)
+    time.sleep(0.2)
+    (dead,) = list_runners(project)
+    assert not dead.is_running
+    again = start_runner(project, CHANNEL)
+    assert again.is_running
+    assert again.pid != card.pid
+
+
+def test_a_runner_that_hangs_is_killed(stopped_afterwards, monkeypatch):
+    monkeypatch.setattr("workbench.serving.runners._STOP_S", 0.3)
+    project = stopped_afterwards.project
+    card = start_runner(project, CHANNEL)
+    os.kill(card.pid, signal.SIGSTOP)
+    assert not stop_runner(project, CHANNEL).is_running
+    (event,) = project.journal.events(kind="runner.stopped")
+    assert event.data == {"is_clean": False}
+
+
+def test_what_cannot_start_says_why(site):
+    (site.project.root / "workbench.toml").write_text('[project]\nname = "x"\n[runner]\nhost = "0.0.0.0"\n')
+    with pytest.raises(UnavailableError) as caught:
+        start_runner(site.project, CHANNEL)
+    assert "token-needed" in caught.value.message
+    for channel, port in [("nothing", 0), (CHANNEL, -1), (CHANNEL, 70000)]:
+        with pytest.raises(UsageError):
+            start_runner(site.project, channel, port)
