@@ -117,7 +117,7 @@ def version_of(project: Project, path: Path, *, lies_at: Path | None = None) -> 
         lies_at: Where the bytes are, for a copy of a file elsewhere (a fresh checkout).
     """
     try:
-        name = relative_path(project, str(path))
+        name = path.as_posix() if lies_at else relative_path(project, str(path))
     except UsageError:
         return None
     versions = [_version(record.body) for record in project.journal.records(NOUN)]

@@ -24,8 +24,8 @@ from typing import Any
 
 from workbench.contract.run import InputFile
 from workbench.data.versions import version_of
-from workbench.foundation.errors import WorkbenchError
 from workbench.foundation.config import FILE_NAME
+from workbench.foundation.errors import WorkbenchError
 from workbench.foundation.project import STATE_DIR, Project
 
 MAX_INPUTS = 2_000

@@ -64,7 +64,7 @@ def ensure_store(project: Project) -> None:
     path = sqlite_path(project)
     if path is None or path.is_file():
         return
-    with hold_lock(path.with_name(f"{path.name}.lock"), timeout_s=120):
+    with hold_lock(path.with_name(f"{path.name}.lock"), timeout_s=300):
         if not path.is_file():
             _create_store(path, project.config.project.name)
 
