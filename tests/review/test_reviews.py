@@ -1,23 +1,433 @@
-"""The review from the request to the grant, with its real checks."""
+"""The review from the request to the grant, with its real checks, real signatures and real processes."""
+
+from __future__ import annotations
+
+import json
+import os
+import shutil
+import signal
+import sqlite3
+import subprocess
+import sys
+import time
+from pathlib import Path
 
 import pytest
 
-from workbench.foundation.errors import DeniedError
-from workbench.review import reviews
+from workbench.experiment import tracking
+from workbench.foundation.errors import (
+    ConflictError,
+    DeniedError,
+    IntegrityError,
+    NotFoundError,
+    PendingError,
+    UnknownResultError,
+    UsageError,
+)
+from workbench.foundation.identity import AllowedSigners
+from workbench.foundation.lease import inspect_lease
+from workbench.review import checking, reviews
+from workbench.review.checking import lease_path
+from workbench.review.policy import load_policy
+from workbench.review.record import NOUN, find_review
+from workbench.review.statement import verify_grant
 
 
+def requested(world, models, *, stage="staging", by="alice"):
+    run = world.log_model(models.good, by="alice")
+    return reviews.request_review(world.as_(by), run, stage, wait=True)
+
+
+def refusals(world) -> list[str]:
+    return [event.data["code"] for event in world.as_("bob").journal.events(kind="review.refused")]
+
+
+@pytest.mark.checklist("S1-16", "S1-10", "S1-20", "S4-03")
 def test_a_model_goes_the_whole_way(world, models):
-    run = world.log_model(models.good)
     alice, bob = world.as_("alice"), world.as_("bob")
+    card = requested(world, models, stage="production")
 
-    card = reviews.request_review(alice, run, wait=True)
+    assert (card.state, card.author, card.requester) == ("OPEN", "alice@example.com", "alice@example.com")
+    assert {c.name: c.result for c in card.checks} == {"format": "pass", "schema": "pass", "metric": "pass"}
+    assert "approval by one reviewer other than alice@example.com" in card.needed[0]
+    with pytest.raises(PendingError, match="approvals-missing"):
+        reviews.release_grant(alice, card.id)
 
-    assert card.state == "OPEN"
-    assert {c.name: c.result for c in card.checks} == {"format": "pass", "schema": "pass", "metric": "pass"}, card.checks
-    with pytest.raises(DeniedError, match="self-approval"):
-        reviews.approve(alice, card.id)
     approved = reviews.approve(bob, card.id, "looked at the notebook")
+
     assert (approved.state, approved.needed) == ("APPROVED", ())
-    for c in card.checks: print(c)
+    assert approved.decisions[0].assurance == "local-signed"
     grant = reviews.release_grant(alice, card.id)
-    assert grant.model_digest == card.model_digest
+    reviewers = AllowedSigners.load(world.root / "policy" / "reviewers")
+    assert verify_grant(grant, alice.store, reviewers, load_policy(alice)) == ("bob@example.com",)
+    kinds = [event.kind for event in alice.journal.events(subject=f"review:{card.id}")]
+    assert kinds == ["review.requested", "review.checked", "review.approved"]
+    alice.journal.verify()
+
+
+@pytest.mark.checklist("S1-16")
+def test_openssh_verifies_an_approval_out_of_the_store(world, models, tmp_path):
+    card = requested(world, models)
+    decision = reviews.approve(world.as_("bob"), card.id, "fine").decisions[0]
+    store = world.as_("bob").store
+    (tmp_path / "sig").write_bytes(store.read(decision.signature_digest))
+    done = subprocess.run(
+        ["ssh-keygen", "-Y", "verify", "-f", str(world.root / "policy" / "reviewers"), "-I", "bob@example.com"]
+        + ["-n", "mlops-workbench.approve", "-s", str(tmp_path / "sig")],
+        input=store.read(decision.statement_digest),
+        capture_output=True,
+        check=False,
+    )
+    assert done.returncode == 0, done.stderr
+    assert decision.fingerprint in done.stdout.decode()
+
+
+@pytest.mark.checklist("S1-10", "S0-11")
+def test_nobody_approves_their_own_and_the_attempt_is_on_record(world, models):
+    card = requested(world, models, by="carol")  # carol asks, alice trained
+    for name in ("alice", "carol"):
+        with pytest.raises(DeniedError, match="self-approval"):
+            reviews.approve(world.as_(name), card.id)
+        with pytest.raises(DeniedError, match="self-approval"):
+            reviews.reject(world.as_(name), card.id, "mine")
+    assert refusals(world) == ["self-approval"] * 4
+    assert reviews.show_review(world.as_("bob"), card.id).state == "OPEN"
+
+
+def test_a_stranger_and_a_borrowed_name_are_refused(world, models):
+    card = requested(world, models)
+    with pytest.raises(DeniedError, match="reviewer-unknown"):
+        reviews.approve(world.as_("dan"), card.id)
+    borrowed = world.as_("bob")
+    object.__setattr__(borrowed, "key_path", world.keys / "dan")
+    with pytest.raises(DeniedError, match="reviewer-unknown"):
+        reviews.approve(borrowed, card.id)
+    object.__setattr__(borrowed, "key_path", None)
+    with pytest.raises(DeniedError, match="identity-missing"):
+        reviews.approve(borrowed, card.id)
+
+
+def test_the_commits_author_is_kept_out_too(world, models):
+    git = ["git", "-C", str(world.root), "-c", "user.name=c", "-c", "user.email=carol@example.com"]
+    subprocess.run([*git, "init", "-q"], check=True)
+    subprocess.run([*git, "commit", "-q", "--allow-empty", "-m", "notebook"], check=True)
+    commit = subprocess.run([*git, "rev-parse", "HEAD"], capture_output=True, text=True, check=True).stdout.strip()
+    run = world.log_model(models.good)
+    tracking.set_tags(world.as_("alice"), run, {"workbench.commit": f"{commit}+dirty"})
+    card = reviews.request_review(world.as_("alice"), run, "staging", wait=True)
+    with pytest.raises(DeniedError, match="self-approval"):
+        reviews.approve(world.as_("carol"), card.id)
+    assert reviews.approve(world.as_("bob"), card.id).state == "APPROVED"
+
+
+def test_policy_may_let_an_author_alone_and_it_is_called_what_it_is(world, models):
+    card = requested(world, models, stage="alone")
+    approved = reviews.approve(world.as_("alice"), card.id)
+    assert (approved.state, approved.decisions[0].assurance) == ("APPROVED", "local-self")
+    reviews.release_grant(world.as_("alice"), card.id)
+
+
+def test_two_approvals_take_two_people(world, models):
+    card = requested(world, models, stage="double")
+    once = reviews.approve(world.as_("bob"), card.id)
+    again = reviews.approve(world.as_("bob"), card.id)
+    assert (once.state, len(again.decisions)) == ("OPEN", 1)
+    assert "one reviewer" in again.needed[0]
+    assert reviews.approve(world.as_("carol"), card.id).state == "APPROVED"
+
+
+def test_a_rejection_is_final_and_has_a_reason(world, models):
+    card = requested(world, models)
+    bob = world.as_("bob")
+    with pytest.raises(UsageError, match="reason-missing"):
+        reviews.reject(bob, card.id, "  ")
+    rejected = reviews.reject(bob, card.id, "the holdout overlaps")
+    assert rejected.state == "REJECTED"
+    with pytest.raises(ConflictError, match="review-closed"):
+        reviews.approve(bob, card.id)
+    with pytest.raises(DeniedError, match="review-rejected"):
+        reviews.release_grant(bob, card.id)
+    again = reviews.request_review(world.as_("alice"), card.run, "staging", wait=True)
+    assert again.id != card.id
+    assert again.state == "OPEN"
+
+
+@pytest.mark.checklist("S1-16")
+def test_a_changed_byte_in_the_run_makes_it_stale(world, models):
+    card = requested(world, models)
+    path = world.artifact(card.run, "model.onnx")
+    data = path.read_bytes()
+    path.write_bytes(data[:-1] + bytes([data[-1] ^ 1]))
+    assert reviews.show_review(world.as_("bob"), card.id).state == "STALE"
+    with pytest.raises(DeniedError, match="review-stale"):
+        reviews.approve(world.as_("bob"), card.id)
+    path.write_bytes(data)
+    assert reviews.approve(world.as_("bob"), card.id).state == "APPROVED"
+    path.write_bytes(data + b"\0")
+    with pytest.raises(IntegrityError, match="run-changed"):
+        reviews.release_grant(world.as_("bob"), card.id)
+
+
+@pytest.mark.checklist("S1-16")
+def test_a_changed_byte_in_the_store_is_refused(world, models):
+    card = requested(world, models)
+    bob = world.as_("bob")
+    reviews.approve(bob, card.id)
+    entry = next(entry for entry in bob.store.tree(card.model_digest) if entry.path == "model.onnx")
+    path = bob.store.path_of(entry.digest)
+    path.chmod(0o644)
+    path.write_bytes(path.read_bytes() + b"\0")
+    assert reviews.show_review(bob, card.id).state == "STALE"
+    with pytest.raises(IntegrityError, match="bytes-changed"):
+        reviews.release_grant(bob, card.id)
+
+
+def test_what_the_registry_writes_into_the_folder_changes_nothing(world, models):
+    card = requested(world, models)
+    tracking.register_version(world.as_("alice"), card.run, "faults")
+    world.artifact(card.run, "registered_model_meta").write_text("model_name: faults\n")
+    assert reviews.show_review(world.as_("bob"), card.id).state == "OPEN"
+
+
+def test_a_changed_policy_makes_it_stale_and_a_new_request_starts_over(world, models):
+    card = requested(world, models)
+    path = world.root / "policy" / "gate.toml"
+    path.write_text(path.read_text() + "# stricter words\n")
+    stale = reviews.show_review(world.as_("bob"), card.id)
+    assert (stale.state, "policy/gate.toml is not" in stale.needed[0]) == ("STALE", True)
+    assert reviews.list_reviews(world.as_("bob"))[0].state == "STALE"
+    with pytest.raises(DeniedError, match="review-stale"):
+        reviews.approve(world.as_("bob"), card.id)
+    with pytest.raises(DeniedError, match="policy-changed"):
+        reviews.release_grant(world.as_("bob"), card.id)
+    assert reviews.request_review(world.as_("alice"), card.run, "staging", wait=True).id != card.id
+
+
+def test_a_broken_policy_denies_everything(world, models):
+    card = requested(world, models)
+    (world.root / "policy" / "gate.toml").write_text("[stages.staging]\nrequired = 1\n")
+    for attempt in (reviews.approve, reviews.release_grant, lambda p, r: reviews.request_review(p, card.run)):
+        with pytest.raises(DeniedError, match="policy-invalid"):
+            attempt(world.as_("bob"), card.id)
+    assert reviews.show_review(world.as_("bob"), card.id).state == "STALE"
+
+
+def test_unknown_blocks_and_asking_again_runs_the_checks_again(world, models, monkeypatch):
+    """The holdout is too small to decide anything, so the required metric check has no result."""
+    path = world.root / "policy" / "gate.toml"
+    path.write_text(path.read_text() + "[stages.production.metric]\nminimum_rows = 5000\n")
+    card = requested(world, models, stage="production")
+    assert {c.name: c.result for c in card.checks}["metric"] == "unknown"
+    assert "unknown" in card.needed[0]
+    with pytest.raises(UnknownResultError, match="check-unknown"):
+        reviews.approve(world.as_("bob"), card.id)
+    with pytest.raises(UnknownResultError, match="check-unknown"):
+        reviews.release_grant(world.as_("bob"), card.id)
+    assert refusals(world) == ["check-unknown"]
+    again = reviews.request_review(world.as_("alice"), card.run, "production", wait=True)
+    assert again.id == card.id
+    assert len(world.as_("bob").journal.events(kind="review.checked")) == 2
+
+
+def test_a_failed_check_blocks_and_nothing_else_opens_the_model(world, changed_model):
+    folder = changed_model(lambda f: (f / "evil.py").write_text("import os"))
+    run = world.log_model(folder)
+    card = reviews.request_review(world.as_("alice"), run, "production", wait=True)
+    assert {c.name: c.result for c in card.checks} == {"format": "fail", "schema": "unknown", "metric": "unknown"}
+    with pytest.raises(UnknownResultError):
+        reviews.approve(world.as_("bob"), card.id)
+    staged = reviews.request_review(world.as_("alice"), run, "staging", wait=True)
+    with pytest.raises(DeniedError, match="checks-failed"):
+        reviews.approve(world.as_("bob"), staged.id)
+    assert reviews.reject(world.as_("bob"), card.id, "brings code").state == "REJECTED"
+
+
+def test_asking_twice_gives_the_same_review(world, models):
+    card = requested(world, models)
+    head = world.as_("alice").journal.head()
+    assert reviews.request_review(world.as_("carol"), card.run[:10], "staging").id == card.id
+    assert reviews.request_review(world.as_("alice"), card.run, "staging", wait=True).id == card.id
+    assert world.as_("alice").journal.head() == head
+
+
+def edit_record(world, review: str, **values) -> None:
+    """Do what somebody with a SQLite shell can do."""
+    connection = sqlite3.connect(world.root / ".workbench" / "journal.db")
+    (body,) = connection.execute("SELECT body FROM records WHERE noun = ? AND id = ?", (NOUN, review)).fetchone()
+    changed = {**json.loads(body), **{k: v for k, v in values.items() if k != "state"}}
+    connection.execute("UPDATE records SET body = ? WHERE id = ?", (json.dumps(changed), review))
+    if "state" in values:
+        connection.execute("UPDATE records SET state = ? WHERE id = ?", (values["state"], review))
+    connection.commit()
+    connection.close()
+
+
+@pytest.mark.checklist("S1-16")
+def test_a_record_edited_by_hand_proves_nothing(world, models):
+    card = requested(world, models)
+    bob = world.as_("bob")
+    edit_record(world, card.id, state="APPROVED")
+    with pytest.raises(DeniedError, match="approvals-missing"):
+        reviews.release_grant(bob, card.id)
+    edit_record(world, card.id, state="OPEN", requester="dan@example.com")
+    with pytest.raises(IntegrityError, match="review-changed"):
+        reviews.approve(world.as_("alice"), card.id)
+    edit_record(world, card.id, requester="alice@example.com")
+    reviews.approve(bob, card.id)
+    edit_record(world, card.id, author="dan@example.com")
+    with pytest.raises(IntegrityError, match="grant-mismatch"):
+        reviews.release_grant(bob, card.id)
+
+
+def test_check_results_edited_by_hand_prove_nothing(world, changed_model):
+    run = world.log_model(changed_model(lambda f: (f / "evil.py").write_text("")))
+    card = reviews.request_review(world.as_("alice"), run, "staging", wait=True)
+    checks = find_review(world.as_("bob"), card.id).checks
+    whitewashed = [{**c.__dict__, "result": "pass"} for c in checks]
+    edit_record(world, card.id, checks=whitewashed)
+    with pytest.raises(IntegrityError, match="evidence-changed"):
+        reviews.approve(world.as_("bob"), card.id)
+    forged = world.as_("bob").store.put_bytes(json.dumps(whitewashed, sort_keys=True, separators=(",", ":")).encode())
+    edit_record(world, card.id, evidence_digest=forged)
+    with pytest.raises(IntegrityError, match="review-changed"):
+        reviews.approve(world.as_("bob"), card.id)
+
+
+def wait_for(world, review: str, state: str) -> None:
+    deadline = time.monotonic() + 120
+    while reviews.show_review(world.as_("bob"), review).state != state:
+        assert time.monotonic() < deadline, (world.root / ".workbench" / "reviews" / f"{review}.log").read_text()
+        time.sleep(0.3)
+
+
+def test_checks_run_in_a_process_of_their_own(world, models):
+    run = world.log_model(models.good)
+    card = reviews.request_review(world.as_("alice"), run, "staging")
+    assert card.state == "CHECKING"
+    with pytest.raises(PendingError, match="checks-running"):
+        reviews.approve(world.as_("bob"), card.id)
+    wait_for(world, card.id, "OPEN")
+    checked = world.as_("bob").journal.events(kind="review.checked")[0]
+    assert checked.actor == "alice@example.com"
+
+
+def test_a_checker_that_was_killed_leaves_unknown_and_can_be_replaced(world, models, monkeypatch):
+    run = world.log_model(models.good)
+    alice = world.as_("alice")
+    card = reviews.request_review(alice, run, "production")
+    lease = lease_path(alice, card.id)
+    deadline = time.monotonic() + 60
+    while not inspect_lease(lease).is_alive:
+        assert time.monotonic() < deadline
+        time.sleep(0.02)
+    os.kill(json.loads(lease.read_text())["pid"], signal.SIGKILL)
+    while inspect_lease(lease).is_alive:
+        time.sleep(0.02)
+    monkeypatch.setattr(checking, "START_GRACE_S", 0.0)
+
+    dead = reviews.show_review(alice, card.id)
+    assert dead.state == "CHECKING"
+    assert {c.name: c.result for c in dead.checks} == dict.fromkeys(("format", "schema", "metric"), "unknown")
+    with pytest.raises(PendingError, match="checks-running"):
+        reviews.approve(world.as_("bob"), card.id)
+
+    again = reviews.request_review(alice, run, "production", wait=True)
+    assert (again.id, again.state) == (card.id, "OPEN")
+    assert {c.result for c in again.checks} == {"pass"}
+
+
+def test_two_requests_at_once_meet_at_one_review(world, models):
+    run = world.log_model(models.good)
+    script = (
+        "import sys; from pathlib import Path; from workbench.foundation.project import Project;"
+        "from workbench.review.reviews import request_review;"
+        "print(request_review(Project.open(Path(sys.argv[1])), sys.argv[2], 'staging', True).id)"
+    )
+    command = [sys.executable, "-c", script, str(world.root), run]
+    started = [subprocess.Popen(command, stdout=subprocess.PIPE, text=True) for _ in range(3)]
+    ids = {process.communicate(timeout=200)[0].strip() for process in started}
+    assert len(ids) == 1
+    assert len(world.as_("bob").journal.events(kind="review.checked")) == 1
+
+
+@pytest.mark.parametrize(
+    ("model", "error", "code"),
+    [("nothing", NotFoundError, "model-unknown"), ("", NotFoundError, "model-unknown")],
+)
+def test_a_model_that_does_not_exist_is_not_found(world, models, model, error, code):
+    with pytest.raises(error, match=code):
+        reviews.request_review(world.as_("alice"), model)
+
+
+def test_bad_requests_change_nothing(world, models, tmp_path):
+    alice = world.as_("alice")
+    plain = tmp_path / "plain"
+    plain.mkdir()
+    (plain / "weights.bin").write_bytes(b"\0" * 10)
+    shutil.copytree(models.good, tmp_path / "other")
+    cases = [
+        (world.log_model(plain), "not-a-model"),
+        (world.log_model(models.good, name="misnamed"), "not-a-model"),
+        (tracking.start_run(alice, name="still running"), "run-not-finished"),
+    ]
+    empty = tracking.start_run(alice, name="no model")
+    tracking.finish_run(alice, empty, "FINISHED")
+    failed = tracking.start_run(alice, name="failed")
+    tracking.finish_run(alice, failed, "FAILED")
+    cases += [(empty, "run-without-model"), (failed, "run-not-usable")]
+    for run, code in cases:
+        with pytest.raises((UsageError, PendingError), match=code):
+            reviews.request_review(alice, run)
+    with pytest.raises(NotFoundError, match="stage-unknown"):
+        reviews.request_review(alice, world.log_model(models.good), "moon")
+    assert reviews.list_reviews(alice) == ()
+    with pytest.raises(NotFoundError, match="review-unknown"):
+        reviews.show_review(alice, "rv-12345678")
+
+
+def test_the_newest_finished_run_of_a_name_is_taken_and_replays_are_not(world, models):
+    alice = world.as_("alice")
+    world.log_model(models.good)
+    newest = world.log_model(models.better)
+    replay = world.log_model(models.good)
+    tracking.set_tags(alice, replay, {"workbench.replay_of": newest})
+    assert reviews.request_review(alice, "faults", "staging", wait=True).run == newest
+
+
+@pytest.mark.checklist("S1-33")
+def test_attempts_on_the_same_holdout_are_counted(world, models):
+    alice = world.as_("alice")
+    first = reviews.request_review(alice, world.log_model(models.good), "production", wait=True)
+    second = reviews.request_review(alice, world.log_model(models.better), "production", wait=True)
+    figures = [{c.name: c for c in card.checks}["metric"].figures for card in (first, second)]
+    assert [f["attempts"] for f in figures] == [1, 2]
+    assert [round(f["confidence"], 6) for f in figures] == [0.95, 0.975]
+
+
+def test_reading_a_review_imports_nothing_heavy(world, models):
+    requested(world, models)
+    script = (
+        "import sys; from pathlib import Path; from workbench.foundation.project import Project;"
+        "from workbench.review.reviews import list_reviews;"
+        "assert list_reviews(Project.open(Path(sys.argv[1])))[0].state == 'OPEN';"
+        "print([m for m in ('mlflow', 'onnx', 'onnxruntime', 'sklearn', 'pandas', 'dvc') if m in sys.modules])"
+    )
+    done = subprocess.run([sys.executable, "-c", script, str(world.root)], capture_output=True, text=True, check=True)
+    assert done.stdout.strip() == "[]"
+
+
+def test_what_the_runner_imports_knows_no_tracker():
+    script = (
+        "import sys, workbench.review.statement;"
+        "print([m for m in ('mlflow', 'numpy', 'pandas', 'sqlalchemy', 'workbench.experiment') if m in sys.modules])"
+    )
+    done = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, check=True)
+    assert done.stdout.strip() == "[]"
+
+
+def test_events_name_no_person_in_their_payload(world, models):
+    card = requested(world, models)
+    reviews.approve(world.as_("bob"), card.id, "well done, Alice")
+    payloads = json.dumps([event.data for event in world.as_("bob").journal.events(kind="review.*")])
+    assert "@example.com" not in payloads
+    assert "Alice" not in payloads

@@ -28,6 +28,9 @@ REWRITTEN_FILES = frozenset({"registered_model_meta"})
 """Files that MLflow writes into the folder after the fact, when a version is registered; no engine reads them."""
 
 
+_REPLAY_TAG = "workbench.replay_of"
+
+
 @dataclass(frozen=True)
 class Candidate:
     """A model as it was when its review was requested.
@@ -148,9 +151,11 @@ def _model_folder(project: Project, run: str, model: str) -> Iterator[Path]:
 def _find(project: Project, model: str) -> tuple[RunDetail, str]:
     """Return the run and the model's name in it."""
     finished = list_runs(project, limit=MAX_LIMIT, state=RunState.FINISHED)
-    newest = next((card for card in finished if model in card.models), None)
-    if newest is not None:
-        return show_run(project, newest.id), model
+    for card in finished:
+        if model in card.models:
+            newest = show_run(project, card.id)
+            if _REPLAY_TAG not in newest.tags:  # a replay is somebody's check of a model, not a newer model
+                return newest, model
     wanted_run, _, wanted_model = model.partition("/")
     try:
         run = show_run(project, wanted_run)

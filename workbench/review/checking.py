@@ -19,7 +19,7 @@ from workbench.review.checks.registry import run_check, skip_check
 from workbench.review.policy import CHECK_NAMES, load_policy
 from workbench.review.record import Review, evidence_bytes, find_review, save
 
-START_GRACE_S = 30.0
+START_GRACE_S = 60.0
 """Seconds a new process may take to import what it needs before a missing lease means that it died."""
 
 _ALWAYS = ("format", "schema", "metric")

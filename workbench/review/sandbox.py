@@ -134,7 +134,7 @@ def _read(folder: Path) -> SandboxResult:
         if (folder / "result.npz").is_file():
             with np.load(folder / "result.npz", allow_pickle=False) as found:
                 arrays = {key: found[key] for key in found.files}
-    except (OSError, ValueError, KeyError, AttributeError) as error:
+    except (OSError, ValueError, KeyError, TypeError, AttributeError) as error:
         raise UnknownResultError(
             "sandbox-crashed", f"The process that opened the model left no answer: {error}", "mlops doctor"
         ) from error

@@ -2,8 +2,9 @@
 
 "The new number is larger" accepts an *equal* model nearly every second time. Here both models answer the same rows, the
 rows are resampled together, and the percentile interval of the difference decides (Efron & Tibshirani, "An
-Introduction to the Bootstrap", 1993, ch. 13). Whoever tries many models on one holdout set finds a lucky one, so the allowed error is
-divided among the attempts on the same rows (Bonferroni).
+Introduction to the Bootstrap", 1993, ch. 13). Whoever tries many models on one holdout set finds a lucky one, so the
+allowed error of the k-th attempt on the same rows is divided by k (the first keeps the whole, so the total grows, but
+slowly).
 
 Each metric is a function of sums over rows. Resampling n rows with replacement draws a multinomial count for each row,
 or for each distinct (truth, answer, answer) where there are few; so a resample is one row of a matrix product.
@@ -113,7 +114,7 @@ def compare(
 
 
 def shared_confidence(confidence: float, attempts: int) -> float:
-    """Return the confidence that each of ``attempts`` intervals needs, so that all of them together have it."""
+    """Return the confidence that the last of ``attempts`` on the same rows has to be judged at."""
     return 1.0 - (1.0 - confidence) / max(1, attempts)
 
 

@@ -61,21 +61,20 @@ def _outcome(faults: list[str], tool: str, figures: Mapping[str, float], evidenc
 
 
 def _onnx_faults(onnx: Mapping[str, Any]) -> Iterable[str]:
-    if "fault" in onnx:
-        yield f"{ONNX_FILE} is no valid model: {onnx['fault']}"
-        return
-    for domain, version in onnx["opsets"]:
+    for domain, version in onnx.get("opsets", ()):
         if domain not in OPSETS:
             yield f"operator set '{domain}' is not allowed"
         elif not 1 <= version <= OPSETS[domain]:
             yield f"operator set '{domain or 'ai.onnx'}' {version} is newer than {OPSETS[domain]}"
-    for operator in onnx["operators"]:
+    for operator in onnx.get("operators", ()):
         if operator.partition(":")[0] not in OPSETS:
             yield f"operator '{operator}' is not allowed"
-    if onnx["external"]:
+    if onnx.get("external"):
         yield f"tensor '{onnx['external'][0]}' lies outside {ONNX_FILE}"
-    if onnx["functions"]:
+    if onnx.get("functions"):
         yield f"function '{onnx['functions'][0]}' is defined inside the model"
+    if "fault" in onnx:
+        yield f"{ONNX_FILE} is no valid model: {onnx['fault']}"
 
 
 def _mlmodel_faults(mlmodel: Mapping[str, Any]) -> Iterable[str]:

@@ -13,7 +13,6 @@ from pathlib import Path
 
 from workbench.contract.model import ONNX_FILE
 from workbench.contract.status import CheckResult, JobState
-from workbench.execute.jobs import wait
 from workbench.execute.reproduce import reproduce
 from workbench.experiment.runs import show_run
 from workbench.experiment.tracking import download_model
@@ -28,7 +27,7 @@ _MEASUREMENTS = ("_s", "_ms", "_us", "_seconds", "_bytes", "_mb")
 def check(given: CheckInput) -> Outcome:
     """Replay the run and compare."""
     project, rule = given.project, given.rule.reproduced
-    job = wait(project, reproduce(project, given.run).id, timeout_s=rule.timeout_s)
+    job = reproduce(project, given.run, timeout_s=rule.timeout_s)
     tool = f"replay {job.id}, Python {sys.version.split()[0]}"
     if job.state == JobState.FAILED:
         summary = f"The notebook does not run again: {job.error or job.reason}"
