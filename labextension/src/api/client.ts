@@ -4,6 +4,12 @@ import type { IHello, IVerbParams, IVerbResults, VerbWords } from './contract';
 import { apiPath, locationParameter, verbs } from './contract';
 import { ProblemError, asProblem, localCodes, problemOf } from './problem';
 
+/**
+ * Ask the server every time. JupyterLab's usual `no-store` would append the time to the query, and the server refuses
+ * parameters that no verb has.
+ */
+const CACHE: RequestCache = 'no-cache';
+
 /** A value that a verb's parameter may have. */
 type ParameterValue =
   | string
@@ -74,7 +80,11 @@ export class Client implements IClient {
   private async _fetch<T>(url: string, init: RequestInit): Promise<T> {
     let response: Response;
     try {
-      response = await ServerConnection.makeRequest(url, init, this._settings);
+      response = await ServerConnection.makeRequest(
+        url,
+        { ...init, cache: CACHE },
+        this._settings
+      );
     } catch (error) {
       throw new ProblemError({
         code: localCodes.unreachable,

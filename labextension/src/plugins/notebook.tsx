@@ -146,7 +146,7 @@ async function askSubmission(
     ),
     buttons: [
       Dialog.cancelButton({ label: trans.__('Cancel') }),
-      Dialog.okButton({ label: trans.__('Run') })
+      Dialog.okButton({ label: trans.__('Run notebook') })
     ]
   });
   return result.button.accept ? result.value : null;

@@ -63,11 +63,6 @@ export class WorkbenchPanel extends SidePanel {
 
   protected override onAfterAttach(message: Message): void {
     super.onAfterAttach(message);
-    this._specs.forEach((spec, index) => {
-      if (!spec.isOpen) {
-        this._accordion.collapse(index);
-      }
-    });
     this._onCounts();
     if (this.isVisible) {
       this._shown.emit();
@@ -134,6 +129,7 @@ export class WorkbenchPanel extends SidePanel {
 function sectionOf(spec: ISectionSpec): Widget {
   const widget = new ViewWidget(spec.view, 'wb-Section');
   widget.title.label = spec.label;
+  widget.setHidden(!spec.isOpen);
   widget.node.dataset.testid = `wb-section-${spec.name}`;
   return widget;
 }
