@@ -8,10 +8,12 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from jupyter_server.serverapp import ServerApp
 from pytest_jupyter.jupyter_server import *  # noqa: F403 - here and not as a plugin: only these tests start a server
 from tornado.httpclient import HTTPClientError
 from traitlets.config import Config
 
+from workbench.doors.server.services import SETTING
 from workbench.foundation.project import Project
 
 
@@ -34,6 +36,15 @@ def jp_server_config():
             }
         }
     )
+
+
+@pytest.fixture(autouse=True)
+def stop_watching(jp_server_cleanup):
+    """End what a real server's end would end: its threads."""
+    yield
+    if ServerApp.initialized() and (services := ServerApp.instance().web_app.settings.get(SETTING)):
+        services.watch.stop()
+        services.threads.shutdown()
 
 
 @pytest.fixture

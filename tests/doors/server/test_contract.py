@@ -5,6 +5,7 @@ from __future__ import annotations
 import dataclasses
 import json
 import math
+import re
 from pathlib import Path
 
 import pytest
@@ -44,7 +45,7 @@ def test_the_openapi_document_is_valid():
 
 def test_the_validator_catches_a_planted_fault():
     broken = document()
-    broken["paths"]["/mlops-workbench/api/runs"]["get"]["parameters"][0].pop("in")
+    broken["paths"]["/mlops-workbench/api/runs"]["get"]["responses"]["200"].pop("description")
     assert list(OpenAPIV31SpecValidator(broken).iter_errors())
 
 
@@ -97,7 +98,7 @@ def test_status_words_are_enums_in_the_contract():
     assert schemas["CheckReport"]["properties"]["result"]["$ref"].endswith("/CheckResult")
     text = contract_text()
     assert "readonly state: RunState;" in text
-    assert " any" not in text.replace("any finite", "")
+    assert not re.search(r"[:<|(] ?any\b", text)
     assert all(f"export type {name} =" in text for name in contract_enums())
     assert all(f"export interface I{name} {{" in text for name in contract_classes())
 

@@ -40,7 +40,6 @@ def hearing(jp_serverapp, jp_ws_fetch):
         try:
             yield hear
         finally:
-            jp_serverapp.web_app.settings["mlops_workbench"].watch.stop()
             socket.close()
             listening.cancel()
 

@@ -7,6 +7,7 @@ import subprocess
 import sys
 from pathlib import Path
 
+LIMIT_S = 0.1
 HEAVY = ["mlflow", "dvc", "pandas", "numpy", "sklearn", "pydantic", "sqlalchemy", "orjson", "papermill"]
 
 LOAD = f"""
@@ -30,11 +31,12 @@ def test_loading_is_cheap(tmp_path, record_property):
         spent, heavy = json.loads(done.stdout.splitlines()[-1])
         return spent, heavy
 
-    load()  # compiles
-    measured = [load() for _ in range(3)]
-    record_property("cpu_ms", round(min(spent for spent, _ in measured) * 1e3))
+    measured = [load()]
+    while measured[-1][0] >= LIMIT_S and len(measured) < 4:  # the first one may compile, and a busy machine may be slow
+        measured.append(load())
+    record_property("cpu_ms", round(measured[-1][0] * 1e3))
     assert all(heavy == [] for _, heavy in measured)
-    assert min(spent for spent, _ in measured) < 0.1
+    assert measured[-1][0] < LIMIT_S
 
 
 def test_jupyter_finds_the_extension():

@@ -34,6 +34,7 @@ from workbench.doors.server.services import SETTING, Services
 from workbench.foundation.errors import NotFoundError, UsageError, WorkbenchError, did_you_mean
 from workbench.verbs import VERBS, Permission
 
+_JUPYTERS_OWN = {"no_track_activity", "token"}
 _READ = resource_of(Permission.READ)
 _Method = TypeVar("_Method", bound=Callable[..., Awaitable[None]])
 
@@ -92,8 +93,9 @@ class VerbHandler(WorkbenchHandler):
             self.finish(answer)
 
     def _query(self) -> dict[str, Any]:
-        names = set(self.request.query_arguments) - {LOCATION, "no_track_activity", "token"}
-        return {name: self.get_query_arguments(name, strip=False) for name in sorted(names)}
+        names = set(self.request.query_arguments) - _JUPYTERS_OWN - {LOCATION}
+        # JupyterLab's client adds the time of day as a name without a value, lest a browser answer from its cache.
+        return {name: self.get_query_arguments(name, strip=False) for name in sorted(names) if not name.isdigit()}
 
     def _body(self) -> dict[str, Any]:
         try:
