@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 import json
+import shutil
 from collections.abc import Callable
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
@@ -14,11 +15,12 @@ import pytest
 from workbench.contract.model import Feature, ModelManifest
 from workbench.contract.release import ReleaseCard
 from workbench.contract.review import CheckReport, Decision
-from workbench.experiment.tracking import finish_run, log_metrics, start_run
+from workbench.experiment.tracking import finish_run, log_artifacts, log_metrics, start_run
 from workbench.foundation.canonical import digest_bytes
 from workbench.foundation.project import Project
 from workbench.monitor.reference import Reference, parse_reference
 from workbench.monitor.watch import check_channel
+from workbench.review.policy import DEFAULT_POLICY
 from workbench.review.record import Review
 from workbench.review.record import save as save_review
 
@@ -81,15 +83,40 @@ class LogWriter:
             stream.write(b"\x01" * (self.record.itemsize // 2))
 
 
+def open_project(folder: Path, actor: str = "op@example.com", **monitor: float) -> Project:
+    lines = "\n".join(f"{key} = {value}" for key, value in {"window_rows": 500, **monitor}.items())
+    text = f'[project]\nname = "mill"\ndescription = "A milling line"\nowner = "line 3"\n\n[monitor]\n{lines}\n'
+    (folder / "workbench.toml").write_text(text)
+    return Project.open(folder, actor=actor)
+
+
+def freeze_model(
+    project: Project, reference: bytes | None, name: str = "m1", files: dict[str, bytes] | None = None
+) -> str:
+    """Freeze a model folder into the project's store and return its digest."""
+    folder = project.root / f"model-{name}"
+    folder.mkdir()
+    (folder / "model.onnx").write_bytes(name.encode())
+    for file, data in {**(files or {}), **({"reference.npz": reference} if reference else {})}.items():
+        (folder / file).write_bytes(data)
+    return project.store.put_tree(folder)
+
+
+def draw_rows(rng: np.random.Generator, n: int) -> np.ndarray:
+    return rng.normal((1500, 40, 300, 100), (100, 10, 2, 60), (n, 4))
+
+
+def serve_model(project: Project, digest: str, *, version: int = 1, features: tuple[str, ...] = FEATURES) -> LogWriter:
+    """Put a frozen model on the channel and return the log of its runner."""
+    for record in project.journal.records("release", state="CURRENT"):
+        put_release(project, record.body["model_digest"], state="SUPERSEDED", version=record.body["version"])
+    put_release(project, digest, version=version)
+    return LogWriter(project, digest, features=features)
+
+
 @pytest.fixture
 def make_project(tmp_path: Path) -> Callable[..., Project]:
-    def make(actor: str = "op@example.com", **monitor: float) -> Project:
-        lines = "\n".join(f"{key} = {value}" for key, value in {"window_rows": 500, **monitor}.items())
-        text = f'[project]\nname = "mill"\ndescription = "A milling line"\nowner = "line 3"\n\n[monitor]\n{lines}\n'
-        (tmp_path / "workbench.toml").write_text(text)
-        return Project.open(tmp_path, actor=actor)
-
-    return make
+    return lambda **settings: open_project(tmp_path, **settings)
 
 
 @pytest.fixture
@@ -103,19 +130,7 @@ def rng() -> np.random.Generator:
 
 
 @pytest.fixture
-def freeze(tmp_path: Path) -> Callable[..., str]:
-    """Freeze a model folder with a reference into the project's store and return its digest."""
-
-    def freeze_model(
-        project: Project, reference: bytes | None, name: str = "m1", files: dict[str, bytes] | None = None
-    ) -> str:
-        folder = tmp_path / f"model-{name}"
-        folder.mkdir()
-        (folder / "model.onnx").write_bytes(name.encode())
-        for file, data in {**(files or {}), **({"reference.npz": reference} if reference else {})}.items():
-            (folder / file).write_bytes(data)
-        return project.store.put_tree(folder)
-
+def freeze() -> Callable[..., str]:
     return freeze_model
 
 
@@ -141,7 +156,7 @@ def reference_of() -> Callable[[np.ndarray], Reference]:
 
 @pytest.fixture
 def reference_rows(rng: np.random.Generator) -> np.ndarray:
-    return rng.normal((1500, 40, 300, 100), (100, 10, 2, 60), (20_000, 4))
+    return draw_rows(rng, 20_000)
 
 
 @pytest.fixture
@@ -151,16 +166,6 @@ def profiled(reference_rows: np.ndarray) -> bytes:
 
 @pytest.fixture
 def serve() -> Callable[..., LogWriter]:
-    """Put a frozen model on the channel and return the log of its runner."""
-
-    def serve_model(
-        project: Project, digest: str, *, version: int = 1, features: tuple[str, ...] = FEATURES
-    ) -> LogWriter:
-        for record in project.journal.records("release", state="CURRENT"):
-            put_release(project, record.body["model_digest"], state="SUPERSEDED", version=record.body["version"])
-        put_release(project, digest, version=version)
-        return LogWriter(project, digest, features=features)
-
     return serve_model
 
 
@@ -172,10 +177,7 @@ def served(project: Project, freeze: Callable[..., str], serve: Callable[..., Lo
 
 @pytest.fixture
 def normal_rows(rng: np.random.Generator) -> Callable[[int], np.ndarray]:
-    return lambda n: rng.normal((1500, 40, 300, 100), (100, 10, 2, 60), (n, 4))
-
-
-POLICY = '[stages.production]\nrequired = ["format", "schema", "metric", "reproduced"]\n'
+    return lambda n: draw_rows(rng, n)
 
 
 def _review(run: str, digest: str, *, name: str, state: str, estimate: float) -> Review:
@@ -198,7 +200,7 @@ def _review(run: str, digest: str, *, name: str, state: str, estimate: float) ->
         "format": ("4 known files, 48,211 bytes; plain ONNX without code", {}),
         "reproduced": ("The target did not answer", {}),
     }
-    results = {"metric": "pass" if low > -0.01 else "fail", "reproduced": "unknown"}
+    results = {"metric": "pass" if low > -0.01 else "fail", "reproduced": "unknown" if state == "OPEN" else "pass"}
     checks = tuple(
         CheckReport(check, results.get(check, "pass"), True, summary, digest, 0.4, "numpy", numbers)
         for check, (summary, numbers) in found.items()
@@ -211,7 +213,7 @@ def _review(run: str, digest: str, *, name: str, state: str, estimate: float) ->
         stage="production",
         run=run,
         model_digest=digest,
-        policy_digest=digest_bytes(POLICY.encode()),
+        policy_digest=digest_bytes(DEFAULT_POLICY.encode()),
         dataset_versions=("data/mill.csv@3f0a9b11c2d4",),
         commit="4c0ffee4c0ffee4c0ffee",
         commit_author="ken.mori@example.com",
@@ -229,32 +231,40 @@ def _review(run: str, digest: str, *, name: str, state: str, estimate: float) ->
     )
 
 
-@pytest.fixture
-def furnished(
-    served: LogWriter, freeze: Callable[..., str], normal_rows: Callable[[int], np.ndarray], rng: np.random.Generator
-) -> Project:
-    """A project with runs in a real MLflow store, reviews, two releases, eleven windows and an alert."""
-    project = served.project
+@pytest.fixture(scope="session")
+def furnished_once(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Build the project below once: MLflow's database alone takes seconds."""
+    project, rng = open_project(tmp_path_factory.mktemp("furnished")), np.random.default_rng(20261122)
     (project.root / "policy").mkdir()
-    (project.root / "policy" / "gate.toml").write_text(POLICY)
+    (project.root / "policy" / "gate.toml").write_text(DEFAULT_POLICY)
     manifest = ModelManifest(
         "mill", "classification", "onnx", "model.onnx", tuple(map(Feature, FEATURES)), CLASSES, "f1", True, (), ()
     )
-    digest = freeze(project, None, "other", {"workbench.json": json.dumps(asdict(manifest)).encode()})
+    digest = freeze_model(project, None, "other", {"workbench.json": json.dumps(asdict(manifest)).encode()})
     run = ""
     for index, depth in enumerate((2, 3, 4, 6, 8, 12)):
         run = start_run(project, name=f"forest depth {depth}", params={"depth": depth, "trees": 40 + 20 * index})
         log_metrics(project, run, {"f1": 0.88 + 0.03 * np.sin(depth / 3), "fit_s": 0.4 * depth})
+        log_artifacts(project, run, project.root / "model-other", "models/mill")
         finish_run(project, run, "FAILED" if depth == 12 else "FINISHED")
+    put_release(project, digest, state="SUPERSEDED", version=0)
     reviews = (("1f0c2a9b", "APPROVED", 0.027), ("77aa01de", "REJECTED", -0.021), ("9b3e5d10", "OPEN", 0.004))
     for name, state, estimate in reviews:
         with project.journal.transaction() as change:
             review = _review(run, digest, name=name, state=state, estimate=estimate)
             change.append("review.requested", review.subject, {})
             save_review(change, review)
-    put_release(project, digest, state="SUPERSEDED", version=0)
-    served.append(normal_rows(4000))
+    writer = serve_model(project, freeze_model(project, profile(draw_rows(rng, 20_000))))
+    writer.append(draw_rows(rng, 4000))
     check_channel(project, CHANNEL)
-    served.append(normal_rows(1500) + np.array([80, 0, 4, 0]), rng.random(1500) < 0.34)
+    writer.append(draw_rows(rng, 1500) + np.array([80, 0, 4, 0]), rng.random(1500) < 0.34)
     check_channel(project, CHANNEL)
-    return project
+    project.journal.close()
+    return project.root
+
+
+@pytest.fixture
+def furnished(furnished_once: Path, tmp_path: Path) -> Project:
+    """A project with runs in a real MLflow store, reviews, two releases, eleven windows and two alerts."""
+    shutil.copytree(furnished_once, tmp_path, dirs_exist_ok=True)
+    return Project.open(tmp_path, actor="op@example.com")

@@ -25,6 +25,8 @@ _CLASS_COLOURS = (_ACCENT, _WARN, _GOOD, "#8566b8", _BAD, "#5b7f2b", _QUIET)
 # From nothing to the colour of alarm: transparent at 0, so that it lies well on paper and on a dark screen.
 _HEAT = [[0.0, "rgba(42,143,176,0.05)"], [0.35, "rgba(42,143,176,0.55)"], [0.65, "#d98a2b"], [1.0, "#d1495b"]]
 _HEAT_TOP = 0.5
+# Digits only: plotly knows the names of months in English alone.
+_DATES = {"type": "date", "tickformat": "%H:%M<br>%Y-%m-%d", "nticks": 6}
 
 
 def draw_figures(facts: Facts, t: Words) -> dict[str, Figure]:
@@ -56,14 +58,15 @@ def _figure(data: Sequence[Any], layout: dict[str, Any], height: int) -> Figure:
     from plotly.io import to_json
 
     clear = "rgba(0,0,0,0)"
+    axis = {"automargin": True, "zeroline": False, "ticks": "", "gridcolor": _QUIET, "title_font_size": 13}
     frame: dict[str, Any] = {
         "height": height,
         "margin": {"l": 8, "r": 8, "t": 8, "b": 8, "pad": 4},
         "paper_bgcolor": clear,
         "plot_bgcolor": clear,
         "font": {"family": "inherit", "size": 13},
-        "xaxis": {"automargin": True, "zeroline": False, "ticks": "", "gridcolor": _QUIET},
-        "yaxis": {"automargin": True, "zeroline": False, "ticks": "", "gridcolor": _QUIET},
+        "xaxis": axis,
+        "yaxis": axis,
         "legend": {"orientation": "h", "x": 0, "y": 1.02, "yanchor": "bottom"},
         "showlegend": False,
         "dragmode": False,
@@ -93,13 +96,15 @@ def _runs(runs: Sequence[RunCard], metric: str, best: str, t: Words) -> Figure:
                 name=t(f"state.{state}"),
                 mode="markers",
                 marker={
+                    "opacity": 1,
+                    "line": {"width": 0},
                     "size": [15 if run.id == best else 10 for run in chosen],
                     "symbol": ["star" if run.id == best else "circle" for run in chosen],
                     "color": _STATE_COLOURS.get(state, _QUIET),
                 },
             )
         )
-    layout: dict[str, Any] = {"xaxis": {"type": "date", "showgrid": False}, "yaxis": {"title": {"text": metric}}}
+    layout: dict[str, Any] = {"xaxis": {**_DATES, "showgrid": False}, "yaxis": {"title": {"text": metric}}}
     if star := next((run for run in runs if run.id == best), None):
         arrow = {"x": star.started_at, "y": star.metrics[metric], "text": t("runs.best"), "showarrow": False}
         layout["annotations"] = [{**arrow, "yshift": 18, "font": {"size": 12}}]
