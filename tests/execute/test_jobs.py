@@ -21,7 +21,7 @@ from workbench.experiment.runs import show_run
 from workbench.foundation.errors import NotFoundError, PendingError
 from workbench.foundation.lease import HEARTBEAT_S
 
-PATIENCE_S = 150
+PATIENCE_S = 240
 SLEEP = "import time\nprint('asleep', flush=True)\ntime.sleep(600)"
 
 

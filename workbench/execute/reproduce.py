@@ -1,8 +1,8 @@
 """Run a run again: its commit, its data, its parameters, a fresh kernel.
 
 Only what can be proved equal beforehand is replayed: a run of changed files, of an unknown commit or of data that
-nobody kept is *unknown*, and says why. The replay works in a checkout of its own (``spec.json`` names it, the kernel sees
-it as ``WORKBENCH_CHECKOUT``) and records in the project's own journal and MLflow store, as a run with the tag
+nobody kept is *unknown*, and says why. The replay works in a checkout of its own (``spec.json`` names it, the kernel
+sees it as ``WORKBENCH_CHECKOUT``) and records in the project's own journal and MLflow store, as a run with the tag
 ``workbench.replay_of``. Whether both came to the same result is for the caller to compare.
 """
 

@@ -27,6 +27,7 @@ HEARTBEAT_S = 5.0
 _TICK_S = 0.25  # streams and metrics are passed on at 4 Hz: a chatty cell must not fill the disk with events
 _TEXT_LIMIT = 4_000
 _CANCELLED_CODE = 143
+_KERNEL_EXIT_S = 60.0  # what the kernel writes down as it ends (which files it read) must not be cut off
 
 
 class Stopped(Exception):  # noqa: N818 -- an end, not an error
@@ -188,6 +189,7 @@ def execute(job: Job) -> tuple[int, str, str]:
 
         def start_new_kernel_client(self, **options: Any) -> Any:
             job.kernel_pid = self.km.provisioner.pid
+            self.km.shutdown_wait_time = _KERNEL_EXIT_S
             return super().start_new_kernel_client(**options)
 
         def papermill_execute_cells(self) -> None:
