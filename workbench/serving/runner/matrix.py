@@ -6,6 +6,7 @@ one by one.
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from typing import Any
 
@@ -36,9 +37,10 @@ def to_matrix(rows: Any, features: Sequence[str]) -> Matrix:
         raise UsageError("rows-missing", "There are no rows", f"send at least one row of {len(features)} numbers")
     if raw.ndim != 2 or raw.shape[1] != len(features):
         raise _wrong_shape(" x ".join(map(str, raw.shape)), features)
-    with np.errstate(over="ignore"):
+    with np.errstate(over="ignore", invalid="ignore"):
         matrix = raw.astype(np.float32)
-    if np.isinf(matrix).any():
+        is_finite = math.isfinite(np.add.reduce(matrix, axis=None, dtype=np.float64))
+    if not is_finite and np.isinf(matrix).any():  # one sum is cheaper than a look at every value
         row, column = np.argwhere(np.isinf(matrix))[0]
         raise _out_of_range(int(row), features[column])
     return matrix
