@@ -169,6 +169,33 @@ def test_an_idle_project_is_forgotten_and_found_again(project):
         assert eventually(lambda: heard)
 
 
+def test_opening_a_project_again_loses_no_change(project):
+    heard: list[Change] = []
+    with watching(heard) as watch:
+        watch.touch(project)
+        time.sleep(0.4)
+        for number in range(1, 6):
+            note(project, "review.approved")
+            watch.touch(Project.open(project.root))
+            assert eventually(lambda: heard and heard[-1].seq == number + 1), number  # noqa: B023 - called at once
+
+
+def test_a_new_place_for_runs_is_watched(project):
+    heard: list[Change] = []
+    with watching(heard) as watch:
+        watch.touch(project)
+        time.sleep(0.4)
+        (project.root / "workbench.toml").write_text(
+            f'[project]\nname = "watched"\n[tracking]\nuri = "sqlite:///{project.root}/team.db"\n'
+        )
+        watch.touch(Project.open(project.root))
+        assert eventually(lambda: any("project" in change.nouns for change in heard))
+        time.sleep(0.6)
+        with contextlib.closing(sqlite3.connect(project.root / "team.db")) as database:
+            database.execute("CREATE TABLE t (x)")
+        assert eventually(lambda: any("run" in change.nouns for change in heard))
+
+
 @pytest.mark.slow
 def test_watching_an_idle_project_costs_less_than_a_hundredth_of_a_core(project, record_property):
     for index in range(300):

@@ -77,10 +77,12 @@ class Watch:
             for root in watched.keys() - projects.keys():
                 watched.pop(root).close()
             for root, project in projects.items():
-                if root not in watched or watched[root].config is not project.config:
+                if root not in watched:
                     watched[root] = _Watched(project)
                 if change := watched[root].look():
                     self._emit(change)
+                if watched[root].config != project.config:  # its databases may lie elsewhere now
+                    watched.pop(root).close()
             self._stopping.wait(self._interval_s)
         for each in watched.values():
             each.close()
