@@ -98,10 +98,7 @@ class OnnxEngine:
             raise UsageError(
                 "rows-refused", f"The model cannot compute these rows: {error}", "check the rows"
             ) from error
-        if self._is_classifier:
-            answer = Answer(found[0], found[1])
-        else:
-            answer = Answer(found[0].reshape(-1), None)
+        answer = Answer(found[0], found[1]) if self._is_classifier else Answer(found[0].reshape(-1), None)
         with np.errstate(invalid="ignore"):  # one sum is cheaper than a look at every value
             is_finite = math.isfinite(np.add.reduce(found[-1], axis=None, dtype=np.float64))
         if not is_finite:
