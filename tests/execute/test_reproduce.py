@@ -9,7 +9,7 @@ import pytest
 
 from workbench.compute.folder import JobFolder
 from workbench.data.versions import snapshot
-from workbench.execute.jobs import submit, wait
+from workbench.execute.jobs import job_events, submit, wait
 from workbench.execute.reproduce import reproduce
 from workbench.experiment.runs import show_run
 from workbench.experiment.tracking import finish_run, start_run
@@ -74,6 +74,8 @@ def refusal(project: Project, run_id: str) -> str:
 def test_a_replay_comes_to_the_same_figure_after_everything_has_changed(project) -> None:
     original = show_run(project, run(project, scale="2"))
     assert original.card.metrics == {"size": 12.0}
+    events = job_events(project, original.card.job)
+    assert [e.data for e in events if e.kind == "metric"] == [{"name": "size", "value": 12.0, "step": 0}]
     assert original.commit == git(project, "rev-parse", "HEAD")
     assert [(item.path, bool(item.dataset_version)) for item in original.inputs] == [("data/train.txt", True)]
 

@@ -105,6 +105,11 @@ class JobFolder:
         return self.path / "inputs.json"
 
     @property
+    def process(self) -> Path:
+        """Which process of this machine looks after the job; missing where none ever did."""
+        return self.path / "process.json"
+
+    @property
     def log(self) -> Path:
         """What supervisor and runner had to say."""
         return self.path / "log.txt"

@@ -94,7 +94,7 @@ class LocalTarget:
                 "WORKBENCH_RUN_FILE": str(folder.run),
             },
         )
-        write_atomic(folder.path / "process.json", canonical_json({"pid": pid, "started": time.time()}))
+        write_atomic(folder.process, canonical_json({"pid": pid, "started": time.time()}))
 
     def status(self, job: str) -> TargetStatus:
         """Tell a job's state from its lease and its directory."""
@@ -144,7 +144,7 @@ class LocalTarget:
         folder = JobFolder.of(self._project, job)
         if folder.read_exit() is not None:
             return False
-        if (folder.path / "process.json").exists():
+        if folder.process.exists():
             # It was started but may not have come to its lease yet: an interpreter takes a moment.
             return bool(self._supervisor(job))
         spec = folder.spec.stat().st_mtime if folder.spec.exists() else 0.0
@@ -154,7 +154,7 @@ class LocalTarget:
         """Return the process id of a living supervisor, or 0."""
         from workbench.compute.processes import is_same_process
 
-        noted = read_json(JobFolder.of(self._project, job).path / "process.json") or {}
+        noted = read_json(JobFolder.of(self._project, job).process) or {}
         pid, started = int(noted.get("pid", 0)), float(noted.get("started", 0.0))
         return pid if pid and is_same_process(pid, started) else 0
 

@@ -10,11 +10,11 @@ import time
 from collections.abc import Callable
 
 from workbench.compute.folder import JobFolder
-from workbench.compute.targets import LOCAL, find_target
+from workbench.compute.targets import LOCAL
 from workbench.contract.job import JobCard, JobEvent
 from workbench.contract.status import JobState
 from workbench.execute.ledger import NOUN, card_of, find_record
-from workbench.execute.reconcile import reconcile_jobs
+from workbench.execute.reconcile import reconcile_jobs, target_of
 from workbench.execute.submission import Order, submit_order
 from workbench.foundation.errors import PendingError
 from workbench.foundation.project import Project
@@ -103,7 +103,7 @@ def cancel(project: Project, job: str) -> JobCard:
     """
     record = find_record(project, job)
     if not JobState(record.state).is_terminal:
-        find_target(project, record.body["target"]).cancel(record.id)
+        target_of(project, record).cancel(record.id)
     return show_job(project, record.id)
 
 

@@ -18,6 +18,7 @@ from workbench.foundation.journal import Record
 from workbench.foundation.project import Project
 
 NOUN = "job"
+_RECENT = 200
 
 
 def record_submitted(project: Project, job: str, spec: Mapping[str, Any], params: Mapping[str, str]) -> None:
@@ -107,10 +108,8 @@ def open_records(project: Project) -> list[Record]:
 
 
 def unclosed_records(project: Project) -> list[Record]:
-    """Return the ended jobs whose MLflow run was not ended yet."""
-    lost = (JobState.LOST, JobState.FAILED, JobState.CANCELLED, JobState.SUCCEEDED)
-    found = (record for state in lost for record in project.journal.records(NOUN, state=state, limit=200))
-    return [record for record in found if record.body.get("is_run_open")]
+    """Return the ended jobs, of those changed last, whose MLflow run was not ended yet."""
+    return [record for record in project.journal.records(NOUN, limit=_RECENT) if record.body.get("is_run_open")]
 
 
 def card_of(project: Project, record: Record) -> JobCard:

@@ -1,6 +1,6 @@
 """Write the end of jobs whose supervisor died, so that nothing is RUNNING for ever.
 
-Every reading verb calls this first. It costs two small queries where nothing is wrong, it needs no daemon, and any
+Every reading verb calls this first. It costs five small queries where nothing is wrong, it needs no daemon, and any
 number of processes may do it at once: the journal takes only the first end of a job.
 """
 
@@ -9,11 +9,13 @@ from __future__ import annotations
 import time
 
 from workbench.compute.folder import JobFolder
-from workbench.compute.targets import TargetStatus, find_target
+from workbench.compute.local import LocalTarget
+from workbench.compute.targets import Target, TargetStatus, find_target
 from workbench.contract.status import JobState
 from workbench.execute.ledger import open_records, record_ended, unclosed_records
 from workbench.foundation.background import spawn_detached
-from workbench.foundation.errors import NotFoundError, UnavailableError, UsageError
+from workbench.foundation.errors import WorkbenchError
+from workbench.foundation.journal import Record
 from workbench.foundation.project import Project
 
 _RETRY_S = 60.0
@@ -28,19 +30,33 @@ def reconcile_jobs(project: Project) -> tuple[str, ...]:
     Args:
         project: The project.
     """
-    ended = tuple(
-        record.id for record in open_records(project) if _end_if_abandoned(project, record.id, record.body["target"])
-    )
+    ended = tuple(record.id for record in open_records(project) if _end_if_abandoned(project, record))
     for record in unclosed_records(project):
         _close_run(project, record.id)
     return ended
 
 
-def _end_if_abandoned(project: Project, job: str, target_name: str) -> bool:
+def target_of(project: Project, record: Record) -> Target:
+    """Return the target a job runs on, also where its section was changed or taken out of ``workbench.toml``.
+
+    Raises:
+        WorkbenchError: As :func:`workbench.compute.targets.find_target`, for a job that does not run on this machine.
+    """
+    name = record.body["target"]
     try:
-        target = find_target(project, target_name)
-    except (NotFoundError, UsageError, UnavailableError):
-        return False  # its target was taken out of workbench.toml: nobody can say how it stands
+        return find_target(project, name)
+    except WorkbenchError:
+        if not JobFolder.of(project, record.id).process.exists():
+            raise
+        return LocalTarget(project, name, {})
+
+
+def _end_if_abandoned(project: Project, record: Record) -> bool:
+    job = record.id
+    try:
+        target = target_of(project, record)
+    except WorkbenchError:
+        return False  # nobody here can say how it stands
     status = target.status(job)
     if not status.state.is_terminal:
         return False
