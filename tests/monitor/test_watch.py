@@ -63,7 +63,7 @@ def _check_elsewhere(root) -> int:
 def test_concurrent_checks_use_each_row_once_and_raise_one_alert(project, served, normal_rows):
     served.append(normal_rows(1000))
     served.append(_hot(normal_rows(4000)))
-    with ProcessPoolExecutor(4, mp_context=multiprocessing.get_context("spawn")) as pool:
+    with ProcessPoolExecutor(2, mp_context=multiprocessing.get_context("spawn")) as pool:
         assert list(pool.map(_check_elsewhere, [project.root] * 4)) == [10] * 4
     records = project.journal.records("window")
     assert sorted(record.body["index"] for record in records) == list(range(10))

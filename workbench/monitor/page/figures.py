@@ -195,7 +195,8 @@ def _shares(monitor: MonitorCard, t: Words) -> Figure:
     import plotly.graph_objects as go
 
     windows = list(reversed(monitor.windows))
-    labels = list(windows[-1].predictions)
+    usual = windows[0].predictions  # the most usual class lies at the bottom, in the quiet colour
+    labels = sorted(usual, key=lambda label: -usual[label])
     traces = [
         go.Bar(
             x=[f"#{window.index}" for window in windows],
