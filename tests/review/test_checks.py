@@ -28,7 +28,7 @@ def run(world):
         given = CheckInput(
             project=project,
             review="rv-00000001",
-            run="run",
+            run=world.log_model(folder) if name == "reproduced" else "run",
             model="faults",
             stage="production",
             model_digest=digest,
@@ -234,6 +234,13 @@ def test_what_cannot_be_measured_is_unknown_and_not_a_pass(run, changed_model, e
 def test_too_few_rows_are_unknown(run, models):
     report = run("metric", models.good, rule=MetricRule(minimum_rows=801))
     assert (report.result, "800 holdout rows decide nothing" in report.summary) == ("unknown", True)
+
+
+@pytest.mark.checklist("S1-08")
+def test_a_run_that_cannot_be_replayed_is_unknown_and_says_why(run, models):
+    report = run("reproduced", models.good)
+    assert report.result == "unknown"
+    assert "No result" in report.summary
 
 
 def test_a_defect_in_a_check_is_unknown(run, models, monkeypatch):

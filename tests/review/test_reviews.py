@@ -10,7 +10,6 @@ import sqlite3
 import subprocess
 import sys
 import time
-from pathlib import Path
 
 import pytest
 
@@ -31,6 +30,12 @@ from workbench.review.checking import lease_path
 from workbench.review.policy import load_policy
 from workbench.review.record import NOUN, find_review
 from workbench.review.statement import verify_grant
+
+
+@pytest.fixture(autouse=True)
+def only_required_checks(monkeypatch):
+    """Save time: what a stage does not require is not what these tests are about."""
+    monkeypatch.setattr(checking, "_ALWAYS", ())
 
 
 def requested(world, models, *, stage="staging", by="alice"):
@@ -72,8 +77,10 @@ def test_openssh_verifies_an_approval_out_of_the_store(world, models, tmp_path):
     store = world.as_("bob").store
     (tmp_path / "sig").write_bytes(store.read(decision.signature_digest))
     done = subprocess.run(
-        ["ssh-keygen", "-Y", "verify", "-f", str(world.root / "policy" / "reviewers"), "-I", "bob@example.com"]
-        + ["-n", "mlops-workbench.approve", "-s", str(tmp_path / "sig")],
+        [
+            *("ssh-keygen", "-Y", "verify", "-f", str(world.root / "policy" / "reviewers"), "-I", "bob@example.com"),
+            *("-n", "mlops-workbench.approve", "-s", str(tmp_path / "sig")),
+        ],
         input=store.read(decision.statement_digest),
         capture_output=True,
         check=False,
