@@ -21,6 +21,7 @@ from workbench.experiment.runs import show_run
 from workbench.foundation.errors import NotFoundError, PendingError
 from workbench.foundation.lease import HEARTBEAT_S
 
+pytestmark = [pytest.mark.slow, pytest.mark.timeout(600)]
 PATIENCE_S = 240
 SLEEP = "import time\nprint('asleep', flush=True)\ntime.sleep(600)"
 
@@ -158,6 +159,13 @@ def test_cancel_ends_every_process_of_the_job(job_project, start, wait_until) ->
     assert show_run(job_project, card.run).card.state == "KILLED"
     assert (job_project.root / card.output).is_file()
     assert cancel(job_project, job) == card, "what has ended stays as it is"
+
+
+def test_a_job_that_is_cancelled_before_it_began_is_cancelled(job_project, start) -> None:
+    job = start(SLEEP)
+    card = cancel(job_project, job)
+    assert (card.state, card.reason, card.cell) == ("CANCELLED", "cancelled", 0)
+    assert job_processes(job_project.root, job) == []
 
 
 def test_a_job_outlives_whoever_asked_for_it(job_project, write_notebook) -> None:

@@ -69,6 +69,7 @@ def refusal(project: Project, run_id: str) -> str:
     return caught.value.message
 
 
+@pytest.mark.slow
 @pytest.mark.timeout(900)
 @pytest.mark.checklist("S1-08", "S1-13")
 def test_a_replay_comes_to_the_same_figure_after_everything_has_changed(project) -> None:

@@ -110,6 +110,11 @@ class JobFolder:
         return self.path / "process.json"
 
     @property
+    def cancel(self) -> Path:
+        """Somebody asked for the job's end."""
+        return self.path / "cancel.json"
+
+    @property
     def log(self) -> Path:
         """What supervisor and runner had to say."""
         return self.path / "log.txt"

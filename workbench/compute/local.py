@@ -104,6 +104,8 @@ class LocalTarget:
             return TargetStatus(state)
         if (end := folder.read_exit()) is not None:
             return TargetStatus(end.state, end.reason, end.error)
+        if folder.cancel.exists():  # before the supervisor could so much as say so
+            return TargetStatus(JobState.CANCELLED, "cancelled")
         return TargetStatus(JobState.LOST, "supervisor died")
 
     def events(self, job: str, after: int = 0) -> tuple[JobEvent, ...]:
@@ -117,7 +119,7 @@ class LocalTarget:
         from workbench.compute.processes import end_processes, job_processes
 
         grace_s = self._options.grace_s if grace_s is None else grace_s
-        write_atomic(JobFolder.of(self._project, job).path / "cancel.json", canonical_json({"grace_s": grace_s}))
+        write_atomic(JobFolder.of(self._project, job).cancel, canonical_json({"grace_s": grace_s}))
         supervisor = self._supervisor(job)
         others = job_processes(self._project.root, job, supervisor)
         if supervisor:

@@ -6,7 +6,7 @@ import json
 import time
 from typing import TYPE_CHECKING, Any
 
-from workbench.compute.folder import CANCELLED_CODE, Exit, JobFolder
+from workbench.compute.folder import CANCELLED_CODE, Exit, JobFolder, Progress
 from workbench.compute.processes import end_processes, job_processes
 from workbench.compute.targets import TargetStatus
 from workbench.execute import ledger, recording
@@ -58,7 +58,13 @@ class Supervision:
             noted_at, progress = time.monotonic(), self._folder.read_progress()
             if progress.cell != noted_cell:
                 noted_cell = progress.cell
-                recording.note_progress(self._project, self._run, progress)
+                self._note(progress)
+
+    def _note(self, progress: Progress) -> None:
+        try:
+            recording.note_progress(self._project, self._run, progress)
+        except WorkbenchError as error:  # a tracker that is away for a moment must not end a job of hours
+            print(error, flush=True)  # noqa: T201 -- into log.txt
 
     def _end(self) -> None:
         # Whatever the notebook started and did not end (a sleep in the background) ends with the job.
