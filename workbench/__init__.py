@@ -23,12 +23,13 @@ if TYPE_CHECKING:
     from IPython.core.interactiveshell import InteractiveShell
 
     from workbench.experiment.model import save_model
-    from workbench.experiment.session import log, log_params, run
+    from workbench.experiment.session import log, log_input, log_params, run
 
-__all__ = ["__version__", "log", "log_params", "run", "save_model"]
+__all__ = ["__version__", "log", "log_input", "log_params", "run", "save_model"]
 
 _LAZY = {
     "log": "workbench.experiment.session",
+    "log_input": "workbench.experiment.session",
     "log_params": "workbench.experiment.session",
     "run": "workbench.experiment.session",
     "save_model": "workbench.experiment.model",

@@ -6,7 +6,6 @@ import time
 
 import pytest
 
-from workbench.contract.status import RunState
 from workbench.experiment import tracking
 from workbench.experiment.rows import RunQuery
 from workbench.experiment.rows_client import ClientRows

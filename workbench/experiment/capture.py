@@ -2,8 +2,8 @@
 
 Inputs are found with an audit hook on ``open``: no wrapper around pandas, no call to remember. A hook cannot be removed
 again (PEP 578), so one is installed once and asks whether a recorder listens. It never raises into the user's code and
-costs about a microsecond for a path it has met. What it cannot see: files that native code opens on its own
-(``pyarrow.parquet.read_table``, a database file); name those with :func:`workbench.experiment.session.log_input`.
+costs about a microsecond for a path it has met. What it cannot see: files that native code opens on its own (Parquet,
+also through pandas 3; a database file); name those with :func:`workbench.experiment.session.log_input`.
 """
 
 from __future__ import annotations
@@ -64,7 +64,7 @@ def environment() -> tuple[str, str, tuple[str, ...]]:
     from importlib.metadata import distributions
 
     found = {_normal(d.metadata["Name"]): d.version for d in distributions() if d.metadata["Name"]}
-    packages = tuple(f"{name}=={version}" for name, version in sorted(found.items()))
+    packages = tuple(sorted(f"{name}=={version}" for name, version in found.items()))
     digest = "sha256:" + hashlib.sha256("\n".join(packages).encode()).hexdigest()
     return digest, platform.python_version(), packages
 

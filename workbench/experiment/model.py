@@ -117,9 +117,9 @@ def _candidate(
     else:
         onnx_model = conversion.convert(model, len(names), own_labels)
     data = conversion.onnx_bytes(onnx_model)
-    answers, _ = conversion.predict(data, inputs.astype(np.float32), is_classifier=is_classifier)
+    answers, probabilities = conversion.predict(data, inputs.astype(np.float32), is_classifier=is_classifier)
     own = answers if is_file else _own_answers(model, rows, names, own_labels)
-    is_same = conversion.check_agreement(own, answers, is_classifier=is_classifier)
+    is_same = conversion.check_agreement(own, answers, probabilities)
     finite = is_same & ~np.isnan(inputs).any(axis=1)
     examples = np.flatnonzero(finite)[:_EXAMPLES]
     manifest = ModelManifest(
@@ -148,7 +148,7 @@ def _write(candidate: _Candidate, folder: Path) -> None:
         "prediction": candidate.answers.astype(kind),
     }
     with storage_errors(folder):
-        tracking.write_mlmodel(candidate.onnx, folder, [feature.name for feature in manifest.features])
+        tracking.write_mlmodel(candidate.onnx, folder, len(manifest.features))
         (folder / ONNX_FILE).write_bytes(candidate.data)
         (folder / MANIFEST_FILE).write_bytes(manifest_bytes(manifest))
         (folder / HOLDOUT_FILE).write_bytes(npz_bytes(holdout))

@@ -15,7 +15,7 @@ import os
 import sqlite3
 import sys
 import time
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from functools import lru_cache
 from pathlib import Path
@@ -159,27 +159,36 @@ def _is_end_known(project: Project, run: str) -> bool:
     return bool(project.journal.events(kind="run.ended", subject=f"run:{run}", limit=1))
 
 
-def leave_fluent_run(run: str) -> None:
-    """Make MLflow's fluent API forget a run that plain ``mlflow.log_metric`` has joined; imports nothing."""
+def leave_fluent_run(project: Project, run: str) -> None:
+    """Make MLflow's fluent API forget a run that plain ``mlflow.log_metric`` has joined; imports nothing.
+
+    MLflow writes FINISHED as it forgets; :func:`finish_run` then writes what is true.
+    """
     mlflow = sys.modules.get("mlflow")
     active = mlflow.active_run() if mlflow else None
     if mlflow and active and active.info.run_id == run:
-        mlflow.end_run()
+        with tracking_errors(project):
+            mlflow.end_run()
 
 
-def write_mlmodel(onnx_model: Any, folder: Path, features: Sequence[str]) -> None:
-    """Write an MLflow model folder around an ONNX model; requirements are given, since inferring them costs seconds."""
+def write_mlmodel(onnx_model: Any, folder: Path, width: int) -> None:
+    """Write an MLflow model folder around an ONNX model; requirements are given, since inferring them costs seconds.
+
+    The signature is one unnamed float64 tensor: that is what JSON becomes, MLflow's ONNX flavour casts it to float32, and
+    with named columns it would flatten the probabilities, which have two dimensions.
+    """
     _quiet_mlflow()
     from importlib.metadata import version
 
+    import numpy as np
     from mlflow.models import ModelSignature
     from mlflow.onnx import save_model
-    from mlflow.types import ColSpec, Schema
+    from mlflow.types import Schema, TensorSpec
 
     save_model(
         onnx_model,
         str(folder),
-        signature=ModelSignature(inputs=Schema([ColSpec("double", name) for name in features])),
+        signature=ModelSignature(inputs=Schema([TensorSpec(np.dtype("float64"), (-1, width))])),
         pip_requirements=[f"{name}=={version(name)}" for name in ("mlflow", "numpy", "onnx", "onnxruntime")],
         onnx_execution_providers=["CPUExecutionProvider"],
         save_as_external_data=False,
@@ -326,8 +335,8 @@ def _quiet_mlflow() -> Any:
         os.environ.setdefault(name, value)
     import mlflow
 
-    for name in ("alembic", "mlflow.store.db.utils"):
-        logging.getLogger(name).setLevel(logging.WARNING)
+    for name in ("alembic", "mlflow.store.db.utils", "mlflow.utils.environment"):
+        logging.getLogger(name).setLevel(logging.ERROR)
     return mlflow
 
 

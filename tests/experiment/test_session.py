@@ -1,0 +1,218 @@
+"""Runs around real code: ends, deaths, nesting, jobs."""
+
+import json
+import os
+import signal
+import threading
+import time
+
+import mlflow
+import pytest
+
+import workbench
+from workbench.experiment import session, tracking
+from workbench.experiment.reap import reap_dead_runs
+from workbench.experiment.runs import list_runs, show_run
+from workbench.foundation.errors import UnavailableError, UsageError
+from workbench.foundation.lease import HEARTBEAT_S
+
+
+@pytest.fixture(autouse=True)
+def in_project(project, monkeypatch):
+    monkeypatch.chdir(project.root)
+
+
+@pytest.mark.checklist("S1-08")
+def test_a_run_records_what_it_rests_on(project):
+    (project.root / "readings.csv").write_text("a\n1\n")
+    with workbench.run("first", source="train.py") as run:
+        (project.root / "readings.csv").read_text()
+        workbench.log_params(depth=6)
+        workbench.log(f1=0.5)
+        workbench.log(f1=0.7, loss=0.1)
+        assert show_run(project, run).card.state == "RUNNING"
+    detail = show_run(project, run)
+    assert detail.card.state == "FINISHED"
+    assert detail.card.params == {"depth": "6"}
+    assert [(point.step, point.value) for point in detail.history["f1"]] == [(0, 0.5), (1, 0.7)]
+    assert detail.environment_digest.startswith("sha256:")
+    assert detail.python.count(".") == 2
+    assert [item.path for item in detail.inputs] == ["readings.csv"]
+    assert not list((project.root / ".workbench" / "leases").glob("run-*"))
+
+
+def test_a_body_that_raises_leaves_a_failed_run_and_its_error():
+    with pytest.raises(ValueError, match="no such sensor"), workbench.run() as run:
+        mlflow.log_metric("plain", 1.0)
+        raise ValueError("no such sensor")
+    from workbench.foundation.project import Project
+
+    detail = show_run(Project.open(), run)
+    assert (detail.card.state, detail.error) == ("FAILED", "ValueError: no such sensor")
+    assert detail.card.metrics == {"plain": 1.0}
+    assert mlflow.active_run() is None
+
+
+def test_an_interrupted_body_is_killed(project):
+    with pytest.raises(KeyboardInterrupt), workbench.run() as run:
+        raise KeyboardInterrupt
+    assert show_run(project, run).card.state == "KILLED"
+
+
+def test_running_a_cell_again_or_inside_another_is_never_refused(project):
+    for _ in range(2):
+        with workbench.run("again"):
+            workbench.log(x=1)
+    with workbench.run("outer") as outer, workbench.run("inner") as inner:
+        workbench.log(x=2)
+    assert [card.state for card in list_runs(project)] == ["FINISHED"] * 4
+    assert show_run(project, inner).card.metrics == {"x": 2}
+    assert show_run(project, outer).card.metrics == {}
+    assert tracking.tracking_client(project).get_run(inner).data.tags["mlflow.parentRunId"] == outer
+
+
+def test_logging_outside_a_run_says_how_to_start_one():
+    for action in (lambda: workbench.log(x=1), lambda: workbench.log_params(x=1)):
+        with pytest.raises(UsageError) as refusal:
+            action()
+        assert refusal.value.code == "no-active-run"
+        assert "with workbench.run()" in refusal.value.hint
+
+
+@pytest.mark.checklist("S4-05")
+def test_a_process_killed_while_it_trains_is_killed_within_two_heartbeats(project, python):
+    code = "with workbench.run('doomed') as run:\n    print(run, flush=True)\n    time.sleep(600)\n"
+    with python(code) as process:
+        run = process.stdout.readline().strip()
+        assert show_run(project, run).card.state == "RUNNING"
+        assert reap_dead_runs(project) == ()
+        process.send_signal(signal.SIGKILL)
+        process.wait()
+    died = time.monotonic()
+    assert [card.state for card in list_runs(project)] == ["KILLED"]
+    assert [card.id for card in list_runs(project, state="KILLED")] == [run]
+    assert list_runs(project, state="RUNNING") == ()
+    found = []
+    threads = [threading.Thread(target=lambda: found.extend(reap_dead_runs(project))) for _ in range(4)]
+    [thread.start() for thread in threads]
+    [thread.join() for thread in threads]
+    assert time.monotonic() - died < 2 * HEARTBEAT_S * 6, "generous: the machine may be busy"
+    assert found == [run]
+    assert tracking.tracking_client(project).get_run(run).info.status == "KILLED"
+    ends = project.journal.events(kind="run.ended")
+    assert [(event.subject, event.data["state"]) for event in ends] == [(f"run:{run}", "KILLED")]
+
+
+def test_a_run_on_another_host_that_stopped_answering_is_lost(project):
+    with workbench.run() as run:
+        pass
+    client = tracking.tracking_client(project)
+    client.update_run(run, status="RUNNING")
+    lease = project.root / ".workbench" / "leases" / f"run-{run}"
+    lease.write_text(json.dumps({"pid": 1, "host": "another-host"}))
+    assert list_runs(project)[0].state == "RUNNING"
+    os.utime(lease, (time.time() - 60,) * 2)
+    assert list_runs(project)[0].state == "LOST"
+    assert [card.id for card in list_runs(project, state="LOST")] == [run]
+
+
+def test_runs_of_jobs_and_of_plain_mlflow_are_left_alone(project):
+    job = tracking.start_run(project, tags={"workbench.job": "jb-1"})
+    client = tracking.tracking_client(project)
+    experiment = client.get_experiment_by_name("demo").experiment_id
+    plain = client.create_run(experiment, start_time=1).info.run_id
+    assert reap_dead_runs(project) == ()
+    assert {card.id: card.state for card in list_runs(project)} == {job: "RUNNING", plain: "RUNNING"}
+
+
+def test_a_run_whose_lease_was_never_taken_is_dead_after_a_minute(project):
+    run = tracking.start_run(project)
+    assert reap_dead_runs(project) == ()
+    client = tracking.tracking_client(project)
+    with client._tracking_client.store.ManagedSessionMaker() as database:
+        from sqlalchemy import text
+
+        database.execute(text("UPDATE runs SET start_time = start_time - 61000"))
+    assert reap_dead_runs(project) == (run,)
+
+
+class TestInAJob:
+    """A supervisor has made the run and ends it; code in the kernel joins."""
+
+    @pytest.fixture
+    def run_file(self, project, tmp_path, monkeypatch):
+        folder = tmp_path / ".workbench" / "jobs" / "jb-1"
+        folder.mkdir(parents=True)
+        monkeypatch.setenv("WORKBENCH_RUN_FILE", str(folder / "run.json"))
+        monkeypatch.setenv("WORKBENCH_JOB", "jb-1")
+        monkeypatch.setenv("WORKBENCH_PROJECT", str(project.root))
+        return folder / "run.json"
+
+    @pytest.fixture
+    def job_run(self, project, run_file):
+        run = tracking.start_run(project, tags={"workbench.job": "jb-1"})
+        run_file.write_text(json.dumps({"run": run}))
+        yield run
+        while mlflow.active_run():
+            mlflow.end_run()
+
+    def test_everything_lands_in_the_jobs_run(self, project, job_run):
+        workbench.log(f1=0.5)
+        workbench.log_params(depth=6)
+        with workbench.run("name is the job's") as run:
+            workbench.log(f1=0.6)
+        mlflow.log_metric("plain", 1.0)
+        assert run == job_run
+        (card,) = list_runs(project)
+        assert card.metrics == {"f1": 0.6, "plain": 1.0}
+        assert card.params == {"depth": "6"}
+        assert card.state == "RUNNING"
+
+    def test_a_failing_cell_is_failed_even_where_plain_mlflow_says_finished(self, project, job_run):
+        workbench.log(f1=0.5)
+        mlflow.log_metric("plain", 1.0)
+        mlflow.end_run()
+        assert tracking.finish_run(project, job_run, "FAILED", error="E: x")
+        assert list_runs(project)[0].state == "FAILED"
+
+    def test_the_runs_name_may_come_a_little_later(self, project, run_file):
+        run = tracking.start_run(project, tags={"workbench.job": "jb-1"})
+        threading.Timer(0.5, lambda: run_file.write_text(json.dumps({"run": run}))).start()
+        workbench.log(f1=0.5)
+        assert list_runs(project)[0].metrics == {"f1": 0.5}
+
+    def test_a_supervisor_that_never_names_one_is_an_error(self, run_file, monkeypatch):
+        monkeypatch.setattr(session, "RUN_FILE_WAIT_S", 0.2)
+        with pytest.raises(UnavailableError) as refusal:
+            workbench.log(f1=0.5)
+        assert refusal.value.code == "job-run-missing"
+
+    def test_inputs_are_noted_after_each_cell_so_that_a_kill_loses_nothing(self, project, run_file, job_run):
+        (project.root / "readings.csv").write_text("a\n1\n")
+        session.begin_capture(project.root)
+        (project.root / "readings.csv").read_text()
+        started = time.perf_counter()
+        session.after_cell()
+        assert time.perf_counter() - started < 0.05
+        session._session.writer.join()
+        (noted,) = json.loads(run_file.with_name("inputs.json").read_text())
+        assert noted["path"] == "readings.csv"
+        assert noted["digest"].startswith("sha256:")
+
+    def test_the_end_of_a_process_without_supervisor_tags_its_run(self, project, run_file, job_run, monkeypatch):
+        monkeypatch.delenv("WORKBENCH_JOB")
+        (project.root / "readings.csv").write_text("a\n1\n")
+        session.begin_capture(project.root)
+        (project.root / "readings.csv").read_text()
+        session.finish_capture()
+        assert [item.path for item in show_run(project, job_run).inputs] == ["readings.csv"]
+
+
+def test_beginning_to_capture_imports_nothing_heavy(project, python):
+    code = (
+        "from workbench.experiment import session\nsession.begin_capture(project.root)\nsession.after_cell()\n"
+        "print(sorted({'mlflow', 'dvc', 'pandas', 'sklearn', 'sqlalchemy', 'numpy'} & set(sys.modules)))"
+    )
+    with python(code) as process:
+        said, noise = process.communicate()
+    assert said.strip() == "[]", noise
