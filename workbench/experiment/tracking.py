@@ -174,8 +174,8 @@ def leave_fluent_run(project: Project, run: str) -> None:
 def write_mlmodel(onnx_model: Any, folder: Path, width: int) -> None:
     """Write an MLflow model folder around an ONNX model; requirements are given, since inferring them costs seconds.
 
-    The signature is one unnamed float64 tensor: that is what JSON becomes, MLflow's ONNX flavour casts it to float32, and
-    with named columns it would flatten the probabilities, which have two dimensions.
+    The signature is one unnamed float64 tensor: that is what JSON becomes, MLflow's ONNX flavour casts it to float32,
+    and with named columns it would flatten the probabilities, which have two dimensions.
     """
     _quiet_mlflow()
     from importlib.metadata import version
