@@ -93,8 +93,8 @@ VERBS: tuple[Verb, ...] = (
         "init", "", "workbench.project.template:create_project", _RUN, "Create a project from a template",
         ("folder",), (("t", "template"),), needs_project=False,
     ),
-    Verb("status", "", "workbench.monitor.overview:project_status", _READ, "Show the project at a glance"),
-    Verb("doctor", "", "workbench.monitor.overview:examine", _READ, "Look for what is wrong and say what mends it"),
+    Verb("status", "", "workbench.project.overview:project_status", _READ, "Show the project at a glance"),
+    Verb("doctor", "", "workbench.project.overview:examine", _READ, "Look for what is wrong and say what mends it"),
     # notebook → run
     Verb(
         "run", "", "workbench.execute.jobs:submit", _RUN, "Run a notebook on a target",
@@ -150,10 +150,10 @@ VERBS: tuple[Verb, ...] = (
     Verb("alerts", "", "workbench.monitor.alerts:list_alerts", _READ, "List alerts, the most urgent first"),
     Verb("alerts", "acknowledge", "workbench.monitor.alerts:acknowledge", _OPERATE, "Say that you are on it", ("alert",)),
     Verb("alerts", "resolve", "workbench.monitor.alerts:resolve", _OPERATE, "Say that it is mended", ("alert",)),
-    Verb("report", "", "workbench.monitor.report:write_report", _RUN, "Write the one-page HTML report"),
+    Verb("report", "", "workbench.project.report:write_report", _RUN, "Write the one-page HTML report"),
     # journal
-    Verb("audit", "verify", "workbench.monitor.overview:verify_journal", _READ, "Walk the journal's chain"),
-    Verb("audit", "log", "workbench.monitor.overview:list_events", _READ, "List what happened", short=(("n", "limit"),)),
+    Verb("audit", "verify", "workbench.project.audit:verify_journal", _READ, "Walk the journal's chain"),
+    Verb("audit", "log", "workbench.project.audit:list_events", _READ, "List what happened", short=(("n", "limit"),)),
 )
 # fmt: on
 

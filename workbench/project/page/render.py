@@ -8,8 +8,8 @@ from typing import Any
 
 from workbench.contract.status import ReviewState
 from workbench.monitor import wording
-from workbench.monitor.page.facts import Facts, interval_of
-from workbench.monitor.page.figures import asset, draw_figures, plotly_js, script_json
+from workbench.project.page.facts import Facts, interval_of
+from workbench.project.page.figures import asset, draw_figures, plotly_js, script_json
 
 _TONES = {
     "FINISHED": "ok", "FAILED": "bad", "KILLED": "bad", "LOST": "warn", "RUNNING": "idle",

@@ -27,8 +27,8 @@ def write_report(project: Project, language: str = "en") -> ReportFile:
         StorageError: The disk is full or the folder is not writable; an earlier report is untouched.
     """
     wording.load_words(language)  # refuse before any work is done
-    from workbench.monitor.page.facts import gather
-    from workbench.monitor.page.render import render_page
+    from workbench.project.page.facts import gather
+    from workbench.project.page.render import render_page
 
     facts = gather(project, language)
     data = render_page(facts, language).encode()

@@ -15,7 +15,8 @@ from workbench import __version__
 from workbench.foundation.errors import IntegrityError, UsageError
 from workbench.foundation.identity import create_key
 from workbench.foundation.project import Project
-from workbench.monitor.overview import examine, list_events, project_status, verify_journal
+from workbench.project.audit import list_events, verify_journal
+from workbench.project.overview import examine, project_status
 
 
 def _found(project, name):
@@ -64,7 +65,7 @@ def test_the_glance_is_quick_and_imports_nothing_heavy(furnished):
     code = (
         "import sys\n"
         "from workbench.foundation.project import Project\n"
-        "from workbench.monitor.overview import project_status\n"
+        "from workbench.project.overview import project_status\n"
         "project_status(Project.open(actor='a@b.c'))\n"
         "print({'mlflow', 'dvc', 'pandas', 'sklearn', 'plotly', 'numpy', 'scipy'} & set(sys.modules))"
     )

@@ -13,7 +13,7 @@ from typing import Any
 from workbench.contract.monitor import MonitorCard
 from workbench.contract.review import ReviewCard
 from workbench.contract.run import RunCard
-from workbench.monitor.page.facts import Facts, interval_of
+from workbench.project.page.facts import Facts, interval_of
 
 Words = Callable[..., str]
 Figure = dict[str, Any]

@@ -9,7 +9,7 @@ import pytest
 
 from workbench.foundation.errors import StorageError, UsageError
 from workbench.monitor import wording
-from workbench.monitor.report import write_report
+from workbench.project.report import write_report
 
 
 class Page(HTMLParser):

@@ -16,7 +16,9 @@ from workbench.contract.status import AlertState, ReleaseState, ReviewState, Run
 from workbench.experiment.runs import list_runs
 from workbench.foundation.errors import IntegrityError, NotFoundError
 from workbench.foundation.project import Project
-from workbench.monitor import alerts, overview, watch
+from workbench.monitor import alerts, watch
+from workbench.project.audit import list_events, verify_journal
+from workbench.project.overview import project_status
 from workbench.review.candidate import read_manifest
 from workbench.review.reviews import list_reviews
 from workbench.serving.releases import list_releases
@@ -106,7 +108,7 @@ def gather(project: Project, language: str) -> Facts:
     yardstick = _yardstick(project, runs, reviews)
     audit, fault = _audit(project)
     return Facts(
-        status=overview.project_status(project),
+        status=project_status(project),
         owner=project.config.project.owner,
         at=datetime.now(UTC).isoformat(timespec="seconds"),
         runs=runs,
@@ -116,7 +118,7 @@ def gather(project: Project, language: str) -> Facts:
         releases=list_releases(project),
         monitors=watch.list_monitors(project),
         alerts=alerts.list_alerts(project, language=language),
-        events=overview.list_events(project, limit=_EVENTS),
+        events=list_events(project, limit=_EVENTS),
         audit=audit,
         audit_fault=fault,
     )
@@ -132,7 +134,7 @@ def interval_of(check: CheckReport) -> tuple[float, float, float] | None:
 
 def _audit(project: Project) -> tuple[AuditReport | None, str]:
     try:
-        return overview.verify_journal(project), ""
+        return verify_journal(project), ""
     except IntegrityError as error:
         return None, error.message
 
