@@ -51,6 +51,20 @@ export default tseslint.config(
         'error',
         { ignoreVoid: true }
       ],
+      // Signals take a method and its object apart: `signal.connect(this._method, this)`.
+      '@typescript-eslint/unbound-method': 'off',
+      'jupyter/prefer-lazy-imports': [
+        'error',
+        // What activation is for: without these three there is nothing to activate.
+        {
+          ignoreImports: [
+            '../api/client',
+            '../model/feed',
+            '../model/workbench',
+            '../rooms/panel'
+          ]
+        }
+      ],
       'no-console': 'error',
       'max-lines': ['error', 300],
       curly: 'error',

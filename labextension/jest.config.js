@@ -1,5 +1,22 @@
 const jupyterlab = require('@jupyterlab/testing/lib/jest-config')(__dirname);
 
+/** Packages that are ES modules only. */
+const esModules = [
+  '@codemirror',
+  '@jupyter/',
+  '@jupyterlab/',
+  '@marijn',
+  '@microsoft',
+  '@rjsf',
+  'exenv-es6',
+  'lib0',
+  'marked',
+  'nanoid',
+  'vscode-ws-jsonrpc',
+  'y-protocols',
+  'yjs'
+].join('|');
+
 module.exports = {
   ...jupyterlab,
   reporters: ['default'],
@@ -12,5 +29,6 @@ module.exports = {
       'ts-jest',
       { diagnostics: false, tsconfig: 'tsconfig.test.json' }
     ]
-  }
+  },
+  transformIgnorePatterns: [`/node_modules/(?!${esModules}).+`]
 };

@@ -4,6 +4,7 @@ export const CommandIDs = {
   showPanel: 'mlops-workbench:show-panel',
   createProject: 'mlops-workbench:create-project',
   openFile: 'mlops-workbench:open-file',
+  copyText: 'mlops-workbench:copy-text',
   insertCell: 'mlops-workbench:insert-cell',
   runNotebook: 'mlops-workbench:run-notebook',
   openRun: 'mlops-workbench:open-run',

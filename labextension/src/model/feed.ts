@@ -52,7 +52,7 @@ export class Feed implements IDisposable {
     this._stream.connect(this._onEvent, this);
     await this._workbench.refresh();
     this._seq = this._workbench.status?.journal_seq ?? -1;
-    await this._poll.start();
+    await this._poll.schedule({ phase: 'started', interval: POLL_MS });
   }
 
   dispose(): void {
@@ -90,7 +90,10 @@ export class Feed implements IDisposable {
   private async _look(): Promise<void> {
     await this._workbench.check();
     const status = this._workbench.status;
-    if (status && (status.journal_seq !== this._seq || this._workbench.isBusy)) {
+    if (
+      status &&
+      (status.journal_seq !== this._seq || this._workbench.isBusy)
+    ) {
       this._seq = status.journal_seq;
       await this._workbench.refresh();
     } else if (status) {

@@ -1,22 +1,25 @@
-import type { TranslationBundle } from '@jupyterlab/translation';
-import { Clipboard } from '@jupyterlab/apputils';
 import type { MouseEvent } from 'react';
 import { useEffect, useState } from 'react';
+import { CommandIDs } from '../model/commands';
+import type { IRoom } from '../model/tokens';
 import { shortDigest } from './figures';
 
 /** How long a button says that it has copied, in milliseconds. */
 const SAID_MS = 1500;
 
 /** A button that puts a text on the clipboard and says so. */
-export function CopyButton(props: {
-  text: string;
-  trans: TranslationBundle;
-}): JSX.Element {
-  const [isCopied, copy] = useCopy(props.text);
+export function CopyButton(props: { text: string; room: IRoom }): JSX.Element {
+  const { trans } = props.room;
+  const [isCopied, copy] = useCopy(props.text, props.room);
   return (
-    <button type="button" className="wb-Button" data-kind="plain" onClick={copy}>
+    <button
+      type="button"
+      className="wb-Button"
+      data-kind="plain"
+      onClick={copy}
+    >
       <span aria-live="polite">
-        {isCopied ? props.trans.__('Copied') : props.trans.__('Copy')}
+        {isCopied ? trans.__('Copied') : trans.__('Copy')}
       </span>
     </button>
   );
@@ -25,10 +28,10 @@ export function CopyButton(props: {
 /** A digest, shortened; the whole of it is copied with a click. */
 export function Digest(props: {
   digest: string;
-  trans: TranslationBundle;
+  room: IRoom;
   tabIndex?: number;
 }): JSX.Element {
-  const [isCopied, copy] = useCopy(props.digest);
+  const [isCopied, copy] = useCopy(props.digest, props.room);
   if (!props.digest) {
     return <span className="wb-Digest">–</span>;
   }
@@ -38,7 +41,7 @@ export function Digest(props: {
       className="wb-Digest"
       title={props.digest}
       tabIndex={props.tabIndex}
-      aria-label={props.trans.__('Copy %1', props.digest)}
+      aria-label={props.room.trans.__('Copy %1', props.digest)}
       data-copied={isCopied}
       onClick={copy}
     >
@@ -47,7 +50,10 @@ export function Digest(props: {
   );
 }
 
-function useCopy(text: string): [boolean, (event: MouseEvent) => void] {
+function useCopy(
+  text: string,
+  room: IRoom
+): [boolean, (event: MouseEvent) => void] {
   const [isCopied, setIsCopied] = useState(false);
   useEffect(() => {
     if (!isCopied) {
@@ -60,7 +66,7 @@ function useCopy(text: string): [boolean, (event: MouseEvent) => void] {
     isCopied,
     event => {
       event.stopPropagation();
-      Clipboard.copyToSystem(text);
+      void room.commands.execute(CommandIDs.copyText, { text });
       setIsCopied(true);
     }
   ];

@@ -27,7 +27,7 @@ export function Empty(props: {
           label={trans.__('Insert cell')}
           testId={`${props.testId}-insert`}
         />
-        <CopyButton text={props.cell} trans={trans} />
+        <CopyButton text={props.cell} room={props.room} />
       </div>
     </div>
   );

@@ -4,7 +4,10 @@ import type { Figure } from '../api/contract';
 export const NO_FIGURE = '–';
 
 /** Return a number with at most four significant digits; whole numbers keep all of theirs. */
-export function formatFigure(value: Figure | undefined, locale: string): string {
+export function formatFigure(
+  value: Figure | undefined,
+  locale: string
+): string {
   if (value === null || value === undefined) {
     return NO_FIGURE;
   }
@@ -53,7 +56,10 @@ export function formatDuration(seconds: Figure): string {
   if (whole < 60) {
     return `${whole}s`;
   }
-  const [hours, minutes] = [Math.floor(whole / 3600), Math.floor(whole / 60) % 60];
+  const [hours, minutes] = [
+    Math.floor(whole / 3600),
+    Math.floor(whole / 60) % 60
+  ];
   return hours > 0
     ? `${hours}h ${pad(minutes)}m`
     : `${minutes}m ${pad(whole % 60)}s`;

@@ -24,10 +24,13 @@ export function useIsEnabled(
   id: string,
   args?: ReadonlyPartialJSONObject
 ): boolean {
+  // Arguments are compared by what they say: views make them anew each time.
+  const said = JSON.stringify(args ?? {});
   const ask = useCallback(
-    () => commands.hasCommand(id) && commands.isEnabled(id, args),
-    // eslint-disable-next-line react-hooks/exhaustive-deps -- arguments are compared by what they say
-    [commands, id, JSON.stringify(args)]
+    () =>
+      commands.hasCommand(id) &&
+      commands.isEnabled(id, JSON.parse(said) as ReadonlyPartialJSONObject),
+    [commands, id, said]
   );
   const [isEnabled, setIsEnabled] = useState(ask);
   useEffect(() => {

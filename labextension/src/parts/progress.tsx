@@ -10,7 +10,8 @@ export function Progress(props: {
   if (!props.isShown) {
     return <div className="wb-Progress" data-shown={false} />;
   }
-  const share = props.value === null ? null : Math.min(1, Math.max(0, props.value));
+  const share =
+    props.value === null ? null : Math.min(1, Math.max(0, props.value));
   return (
     <div
       className="wb-Progress"

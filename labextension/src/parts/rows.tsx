@@ -60,9 +60,7 @@ export function Rows<T>(props: IRowsProps<T>): JSX.Element {
     // The row may only come into being with the scroll.
     window.requestAnimationFrame(() =>
       box.current
-        ?.querySelector<HTMLElement>(
-          `[data-key="${CSS.escape(keyOf(item))}"]`
-        )
+        ?.querySelector<HTMLElement>(`[data-key="${CSS.escape(keyOf(item))}"]`)
         ?.focus()
     );
   };

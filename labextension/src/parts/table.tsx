@@ -66,7 +66,9 @@ export function Table<T>(props: {
           </div>
         ))}
       </div>
-      {before > 0 && <div className="wb-Table-gap" style={{ height: before }} />}
+      {before > 0 && (
+        <div className="wb-Table-gap" style={{ height: before }} />
+      )}
       {seen.map(({ index }) => {
         const item = items[index]!;
         return (

@@ -12,6 +12,7 @@ import {
 import { CommandIDs } from '../model/commands';
 import { IWorkbench } from '../model/tokens';
 import { attempt } from '../parts/notify';
+import { textOf } from './args';
 
 /** Records files as dataset versions and brings them back. */
 export const dataPlugin: JupyterFrontEndPlugin<void> = {
@@ -35,7 +36,7 @@ export const dataPlugin: JupyterFrontEndPlugin<void> = {
       execute: args =>
         attempt(trans, async () => {
           const path =
-            String(args['path'] ?? '') ||
+            textOf(args, 'path') ||
             (
               await InputDialog.getText({
                 title: trans.__('Record a dataset version'),
@@ -48,9 +49,7 @@ export const dataPlugin: JupyterFrontEndPlugin<void> = {
             const [version] = await workbench.call('data snapshot', {
               paths: [path]
             });
-            Notification.success(
-              trans.__('Recorded %1', version?.id ?? path)
-            );
+            Notification.success(trans.__('Recorded %1', version?.id ?? path));
             await workbench.refreshNouns(new Set(['data'] as const));
           }
         }),
@@ -72,7 +71,7 @@ export const dataPlugin: JupyterFrontEndPlugin<void> = {
       caption: trans.__('Put these bytes back into the working folder'),
       execute: args =>
         attempt(trans, async () => {
-          const version = String(args['version'] ?? '');
+          const version = textOf(args, 'version');
           const answer = await showDialog({
             title: trans.__('Restore this dataset version?'),
             body: trans.__(

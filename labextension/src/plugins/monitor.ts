@@ -7,6 +7,7 @@ import type { ChangedNoun } from '../api/contract';
 import { CommandIDs } from '../model/commands';
 import { IWorkbench } from '../model/tokens';
 import { attempt } from '../parts/notify';
+import { textOf } from './args';
 
 /** What looking for drift changes. */
 const CHANGED: readonly ChangedNoun[] = ['window', 'alert'];
@@ -36,7 +37,7 @@ export const monitorPlugin: JupyterFrontEndPlugin<void> = {
       execute: args =>
         attempt(trans, async () => {
           const card = await workbench.call('monitor check', {
-            channel: String(args['channel'] ?? '')
+            channel: textOf(args, 'channel')
           });
           if (card.windows.length === 0) {
             Notification.info(
@@ -65,7 +66,7 @@ export const monitorPlugin: JupyterFrontEndPlugin<void> = {
       execute: args =>
         attempt(trans, async () => {
           await workbench.call('alerts acknowledge', {
-            alert: String(args['alert'] ?? '')
+            alert: textOf(args, 'alert')
           });
           await refresh();
         }),
@@ -78,7 +79,7 @@ export const monitorPlugin: JupyterFrontEndPlugin<void> = {
       execute: args =>
         attempt(trans, async () => {
           await workbench.call('alerts resolve', {
-            alert: String(args['alert'] ?? '')
+            alert: textOf(args, 'alert')
           });
           await refresh();
         }),

@@ -21,6 +21,7 @@ import { attempt } from '../parts/notify';
 import { FormWidget } from '../parts/widget';
 import type { ISubmission } from '../rooms/runs/submit';
 import { SubmitForm } from '../rooms/runs/submit';
+import { textOf } from './args';
 
 /** What is done with the open notebook: run it on a target, put a cell into it. */
 export const notebookPlugin: JupyterFrontEndPlugin<void> = {
@@ -61,7 +62,7 @@ export const notebookPlugin: JupyterFrontEndPlugin<void> = {
         if (panel) {
           NotebookActions.insertBelow(panel.content);
           panel.content.activeCell?.model.sharedModel.setSource(
-            String(args['source'] ?? '')
+            textOf(args, 'source')
           );
           app.shell.activateById(panel.id);
         }

@@ -12,7 +12,8 @@ import { WorkbenchPanel } from '../rooms/panel';
 /** Puts the panel into the left bar. */
 export const panelPlugin: JupyterFrontEndPlugin<void> = {
   id: '@mlops-workbench/labextension:panel',
-  description: 'The side panel: runs, data, targets, reviews, releases, monitor.',
+  description:
+    'The side panel: runs, data, targets, reviews, releases, monitor.',
   autoStart: true,
   requires: [IWorkbench],
   optional: [ILayoutRestorer, ICommandPalette],

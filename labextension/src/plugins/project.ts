@@ -2,17 +2,19 @@ import type {
   JupyterFrontEnd,
   JupyterFrontEndPlugin
 } from '@jupyterlab/application';
-import { ICommandPalette, Notification } from '@jupyterlab/apputils';
+import { Clipboard, ICommandPalette, Notification } from '@jupyterlab/apputils';
 import { IDocumentManager } from '@jupyterlab/docmanager';
 import { CommandIDs } from '../model/commands';
 import { contentsPath } from '../model/location';
 import { IWorkbench } from '../model/tokens';
 import { attempt } from '../parts/notify';
+import { textOf } from './args';
 
 /** The project as a whole: make one, open its files, write its report. */
 export const projectPlugin: JupyterFrontEndPlugin<void> = {
   id: '@mlops-workbench/labextension:project',
-  description: 'Commands about the project: create it, open a file, write the report.',
+  description:
+    'Commands about the project: create it, open a file, write the report.',
   autoStart: true,
   requires: [IWorkbench],
   optional: [IDocumentManager, ICommandPalette],
@@ -39,7 +41,7 @@ export const projectPlugin: JupyterFrontEndPlugin<void> = {
         attempt(trans, async () => {
           const made = await workbench.call('init', {
             folder: '.',
-            template: String(args['template'] ?? 'shuttle')
+            template: textOf(args, 'template', 'shuttle')
           });
           await workbench.refresh();
           Notification.success(
@@ -62,7 +64,7 @@ export const projectPlugin: JupyterFrontEndPlugin<void> = {
     commands.addCommand(CommandIDs.openFile, {
       label: trans.__('Open a file of the project'),
       isEnabled: () => documents !== null && workbench.status !== null,
-      execute: args => open(String(args['file'] ?? '')),
+      execute: args => open(textOf(args, 'file')),
       describedBy: {
         args: {
           type: 'object',
@@ -77,9 +79,25 @@ export const projectPlugin: JupyterFrontEndPlugin<void> = {
       }
     });
 
+    commands.addCommand(CommandIDs.copyText, {
+      label: trans.__('Copy text'),
+      execute: args => Clipboard.copyToSystem(textOf(args, 'text')),
+      describedBy: {
+        args: {
+          type: 'object',
+          properties: {
+            text: { type: 'string', description: trans.__('What is copied') }
+          },
+          required: ['text']
+        }
+      }
+    });
+
     commands.addCommand(CommandIDs.writeReport, {
       label: trans.__('Write the project report'),
-      caption: trans.__('One HTML page about runs, reviews, releases and drift'),
+      caption: trans.__(
+        'One HTML page about runs, reviews, releases and drift'
+      ),
       isEnabled: () => workbench.status !== null,
       execute: () =>
         attempt(trans, async () => {

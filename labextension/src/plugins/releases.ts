@@ -7,6 +7,7 @@ import type { ChangedNoun } from '../api/contract';
 import { CommandIDs } from '../model/commands';
 import { IWorkbench } from '../model/tokens';
 import { attempt } from '../parts/notify';
+import { textOf } from './args';
 
 /** What a release or a runner changes. */
 const CHANGED: readonly ChangedNoun[] = ['release', 'runner', 'window'];
@@ -14,7 +15,8 @@ const CHANGED: readonly ChangedNoun[] = ['release', 'runner', 'window'];
 /** Releases approved models, rolls channels back, starts and stops runners. */
 export const releasesPlugin: JupyterFrontEndPlugin<void> = {
   id: '@mlops-workbench/labextension:releases',
-  description: 'Releases approved models, rolls back, starts and stops runners.',
+  description:
+    'Releases approved models, rolls back, starts and stops runners.',
   autoStart: true,
   requires: [IWorkbench],
   activate: (app: JupyterFrontEnd, shared: IWorkbench): void => {
@@ -39,7 +41,7 @@ export const releasesPlugin: JupyterFrontEndPlugin<void> = {
       execute: args =>
         attempt(trans, async () => {
           const card = await workbench.call('release', {
-            review: String(args['review'] ?? '')
+            review: textOf(args, 'review')
           });
           Notification.success(
             trans.__('%1 is now at version %2', card.channel, card.version)
@@ -50,7 +52,10 @@ export const releasesPlugin: JupyterFrontEndPlugin<void> = {
         args: {
           type: 'object',
           properties: {
-            review: { type: 'string', description: trans.__('Id of the review') }
+            review: {
+              type: 'string',
+              description: trans.__('Id of the review')
+            }
           },
           required: ['review']
         }
@@ -62,7 +67,7 @@ export const releasesPlugin: JupyterFrontEndPlugin<void> = {
       caption: trans.__('Put the release before back on the channel'),
       execute: args =>
         attempt(trans, async () => {
-          const channel = String(args['channel'] ?? '');
+          const channel = textOf(args, 'channel');
           const answer = await showDialog({
             title: trans.__('Roll back %1?', channel),
             body: trans.__(
@@ -87,7 +92,7 @@ export const releasesPlugin: JupyterFrontEndPlugin<void> = {
       execute: args =>
         attempt(trans, async () => {
           await workbench.call('serve', {
-            channel: String(args['channel'] ?? '')
+            channel: textOf(args, 'channel')
           });
           await refresh();
         }),
@@ -100,7 +105,7 @@ export const releasesPlugin: JupyterFrontEndPlugin<void> = {
       execute: args =>
         attempt(trans, async () => {
           await workbench.call('stop', {
-            channel: String(args['channel'] ?? '')
+            channel: textOf(args, 'channel')
           });
           await refresh();
         }),

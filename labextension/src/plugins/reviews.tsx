@@ -8,9 +8,8 @@ import type { IReviewCard } from '../api/contract';
 import { CommandIDs } from '../model/commands';
 import { IWorkbench } from '../model/tokens';
 import { attempt } from '../parts/notify';
-import { askDecision, askRequest } from '../rooms/reviews/dialogs';
-import { ReviewDetailView } from '../rooms/reviews/detail';
-import { Tab } from './tab';
+import type { Tab } from './tab';
+import { textOf } from './args';
 
 /** Requests, shows and decides reviews. */
 export const reviewsPlugin: JupyterFrontEndPlugin<void> = {
@@ -37,7 +36,8 @@ export const reviewsPlugin: JupyterFrontEndPlugin<void> = {
       isEnabled: () => workbench.status !== null,
       execute: args =>
         attempt(trans, async () => {
-          const asked = await askRequest(shared, String(args['model'] ?? ''));
+          const { askRequest } = await import('../rooms/reviews/dialogs');
+          const asked = await askRequest(shared, textOf(args, 'model'));
           if (asked) {
             await workbench.call('review request', {
               model: asked.model,
@@ -62,41 +62,35 @@ export const reviewsPlugin: JupyterFrontEndPlugin<void> = {
     commands.addCommand(CommandIDs.openReview, {
       label: trans.__('Open review'),
       execute: async args => {
-        const review = String(args['review'] ?? '');
-        const id = `mlops-workbench-review-${review}`;
-        const known = tabs.find(tab => tab.id === id);
-        const tab =
-          known ??
-          new Tab<IReviewCard>(shared, {
-            id,
-            label: trans.__('Review %1', review),
-            nouns: ['review', 'reviewer', 'release'],
-            args: { review },
-            fetch: () => workbench.call('review show', { review }),
-            view: detail => <ReviewDetailView room={shared} detail={detail} />
-          });
-        if (!known) {
-          shell.add(tab, 'main');
-          await tabs.add(tab);
-        }
-        shell.activateById(id);
+        const review = textOf(args, 'review');
+        const { openTab } = await import('./tab');
+        const { ReviewDetailView } = await import('../rooms/reviews/detail');
+        await openTab(shell, tabs, shared, {
+          id: `mlops-workbench-review-${review}`,
+          label: trans.__('Review %1', review),
+          nouns: ['review', 'reviewer', 'release'],
+          args: { review },
+          fetch: () => workbench.call('review show', { review }),
+          view: detail => <ReviewDetailView room={shared} detail={detail} />
+        });
       },
       describedBy: {
         args: {
           type: 'object',
           properties: {
-            review: { type: 'string', description: trans.__('Id of the review') }
+            review: {
+              type: 'string',
+              description: trans.__('Id of the review')
+            }
           },
           required: ['review']
         }
       }
     });
 
-    const decide = (
-      id: string,
-      verdict: 'approve' | 'reject'
-    ): Promise<void> =>
+    const decide = (id: string, verdict: 'approve' | 'reject'): Promise<void> =>
       attempt(trans, async () => {
+        const { askDecision } = await import('../rooms/reviews/dialogs');
         // What is signed is what the server says now, not what a list said a while ago.
         const review = await workbench.call('review show', { review: id });
         const reason = await askDecision(shared, review, verdict);
@@ -111,12 +105,15 @@ export const reviewsPlugin: JupyterFrontEndPlugin<void> = {
     commands.addCommand(CommandIDs.approveReview, {
       label: trans.__('Approve review…'),
       caption: trans.__('Sign with your SSH key that these bytes may serve'),
-      execute: args => decide(String(args['review'] ?? ''), 'approve'),
+      execute: args => decide(textOf(args, 'review'), 'approve'),
       describedBy: {
         args: {
           type: 'object',
           properties: {
-            review: { type: 'string', description: trans.__('Id of the review') }
+            review: {
+              type: 'string',
+              description: trans.__('Id of the review')
+            }
           },
           required: ['review']
         }
@@ -125,13 +122,18 @@ export const reviewsPlugin: JupyterFrontEndPlugin<void> = {
 
     commands.addCommand(CommandIDs.rejectReview, {
       label: trans.__('Reject review…'),
-      caption: trans.__('Sign with your SSH key that these bytes may not serve'),
-      execute: args => decide(String(args['review'] ?? ''), 'reject'),
+      caption: trans.__(
+        'Sign with your SSH key that these bytes may not serve'
+      ),
+      execute: args => decide(textOf(args, 'review'), 'reject'),
       describedBy: {
         args: {
           type: 'object',
           properties: {
-            review: { type: 'string', description: trans.__('Id of the review') }
+            review: {
+              type: 'string',
+              description: trans.__('Id of the review')
+            }
           },
           required: ['review']
         }

@@ -4,13 +4,12 @@ import type {
 } from '@jupyterlab/application';
 import { ILayoutRestorer } from '@jupyterlab/application';
 import { WidgetTracker } from '@jupyterlab/apputils';
-import type { IRunDetail } from '../api/contract';
+import type { IRunComparison, IRunDetail } from '../api/contract';
 import { CommandIDs } from '../model/commands';
 import { IWorkbench } from '../model/tokens';
 import { attempt } from '../parts/notify';
-import { CompareView } from '../rooms/runs/compare';
-import { RunDetailView } from '../rooms/runs/detail';
-import { Tab } from './tab';
+import type { Tab } from './tab';
+import { textOf, textsOf } from './args';
 
 /** Opens runs and comparisons as tabs, and cancels jobs. */
 export const runsPlugin: JupyterFrontEndPlugin<void> = {
@@ -29,28 +28,24 @@ export const runsPlugin: JupyterFrontEndPlugin<void> = {
     const tabs = new WidgetTracker<Tab<IRunDetail>>({
       namespace: 'mlops-workbench-runs'
     });
+    const comparisons = new WidgetTracker<Tab<IRunComparison>>({
+      namespace: 'mlops-workbench-comparisons'
+    });
 
     commands.addCommand(CommandIDs.openRun, {
       label: trans.__('Open run'),
       execute: async args => {
-        const run = String(args['run'] ?? '');
-        const id = `mlops-workbench-run-${run}`;
-        const known = tabs.find(tab => tab.id === id);
-        const tab =
-          known ??
-          new Tab<IRunDetail>(shared, {
-            id,
-            label: runName(shared, run),
-            nouns: ['run', 'job'],
-            args: { run },
-            fetch: () => workbench.call('runs show', { run }),
-            view: detail => <RunDetailView room={shared} detail={detail} />
-          });
-        if (!known) {
-          shell.add(tab, 'main');
-          await tabs.add(tab);
-        }
-        shell.activateById(id);
+        const run = textOf(args, 'run');
+        const { openTab } = await import('./tab');
+        const { RunDetailView } = await import('../rooms/runs/detail');
+        await openTab(shell, tabs, shared, {
+          id: `mlops-workbench-run-${run}`,
+          label: runName(shared, run),
+          nouns: ['run', 'job'],
+          args: { run },
+          fetch: () => workbench.call('runs show', { run }),
+          view: detail => <RunDetailView room={shared} detail={detail} />
+        });
       },
       describedBy: {
         args: {
@@ -66,10 +61,12 @@ export const runsPlugin: JupyterFrontEndPlugin<void> = {
     commands.addCommand(CommandIDs.compareRuns, {
       label: trans.__('Compare runs'),
       caption: trans.__('Show where the chosen runs differ'),
-      isEnabled: args => runsOf(args['runs']).length > 1,
-      execute: args => {
-        const runs = runsOf(args['runs']);
-        const tab = new Tab(shared, {
+      isEnabled: args => textsOf(args, 'runs').length > 1,
+      execute: async args => {
+        const runs = textsOf(args, 'runs');
+        const { openTab } = await import('./tab');
+        const { CompareView } = await import('../rooms/runs/compare');
+        await openTab(shell, comparisons, shared, {
           id: `mlops-workbench-compare-${runs.join('-')}`,
           label: trans.__('Comparison'),
           nouns: ['run'],
@@ -79,8 +76,6 @@ export const runsPlugin: JupyterFrontEndPlugin<void> = {
             <CompareView room={shared} comparison={comparison} />
           )
         });
-        shell.add(tab, 'main');
-        shell.activateById(tab.id);
       },
       describedBy: {
         args: {
@@ -102,7 +97,7 @@ export const runsPlugin: JupyterFrontEndPlugin<void> = {
       caption: trans.__('Stop the job; what it has recorded stays'),
       execute: args =>
         attempt(trans, async () => {
-          await workbench.call('cancel', { job: String(args['job'] ?? '') });
+          await workbench.call('cancel', { job: textOf(args, 'job') });
           await workbench.refreshNouns(new Set(['job', 'run'] as const));
         }),
       describedBy: {
@@ -123,10 +118,6 @@ export const runsPlugin: JupyterFrontEndPlugin<void> = {
     });
   }
 };
-
-function runsOf(value: unknown): readonly string[] {
-  return Array.isArray(value) ? value.map(String) : [];
-}
 
 function runName(shared: IWorkbench, run: string): string {
   const card = shared.workbench.runs.value?.find(item => item.id === run);

@@ -1,3 +1,5 @@
+import type { JupyterFrontEnd } from '@jupyterlab/application';
+import type { WidgetTracker } from '@jupyterlab/apputils';
 import { MainAreaWidget } from '@jupyterlab/apputils';
 import type { ReactElement } from 'react';
 import type { ChangedNoun } from '../api/contract';
@@ -65,4 +67,19 @@ export class Tab<T> extends MainAreaWidget<ViewWidget> {
   private readonly _shared: IWorkbench;
   private readonly _resource: Resource<T>;
   private readonly _nouns: readonly ChangedNoun[];
+}
+
+/** Open a tab, or show it again where it is open already. */
+export async function openTab<T>(
+  shell: JupyterFrontEnd.IShell,
+  tabs: WidgetTracker<Tab<T>>,
+  shared: IWorkbench,
+  options: ITabOptions<T>
+): Promise<void> {
+  if (!tabs.find(tab => tab.id === options.id)) {
+    const tab = new Tab(shared, options);
+    shell.add(tab, 'main');
+    await tabs.add(tab);
+  }
+  shell.activateById(options.id);
 }

@@ -4,7 +4,7 @@ import type { Message } from '@lumino/messaging';
 import type { ISignal } from '@lumino/signaling';
 import { Signal } from '@lumino/signaling';
 import type { Widget } from '@lumino/widgets';
-import { AccordionPanel } from '@lumino/widgets';
+import type { AccordionPanel } from '@lumino/widgets';
 import type { IRoom } from '../model/tokens';
 import { ViewWidget } from '../parts/widget';
 import { DataView } from './data/view';
@@ -42,7 +42,10 @@ export class WorkbenchPanel extends SidePanel {
     this.header.addWidget(
       new ViewWidget(<ProjectHeader room={room} />, 'wb-Panel-header')
     );
-    this._screen = new ViewWidget(<ScreenView room={room} />, 'wb-Panel-screen');
+    this._screen = new ViewWidget(
+      <ScreenView room={room} />,
+      'wb-Panel-screen'
+    );
     this.header.addWidget(this._screen);
     this._specs.forEach(spec => this.addWidget(sectionOf(spec)));
     this._accordion = this.content as AccordionPanel;

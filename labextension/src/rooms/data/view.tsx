@@ -73,9 +73,14 @@ function VersionLine(props: {
             : trans.__('Not in the working folder')
         }
       />
-      <span className="wb-Row-name" title={`${version.path}\n${version.digest}`}>
+      <span
+        className="wb-Row-name"
+        title={`${version.path}\n${version.digest}`}
+      >
         {version.path}
-        <span className="wb-Row-version">{shortDigest(version.digest).slice(0, 7)}</span>
+        <span className="wb-Row-version">
+          {shortDigest(version.digest).slice(0, 7)}
+        </span>
       </span>
       <RelativeTime iso={version.created_at} locale={locale} />
       <span className="wb-Row-note" title={version.message}>

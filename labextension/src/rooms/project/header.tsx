@@ -17,7 +17,9 @@ export function ProjectHeader(props: { room: IRoom }): JSX.Element | null {
   return (
     <div className="wb-Header" data-testid="wb-header">
       <div className="wb-Header-title">
-        <h2 title={[status.name, status.description].filter(Boolean).join('\n')}>
+        <h2
+          title={[status.name, status.description].filter(Boolean).join('\n')}
+        >
           {status.name}
         </h2>
         <span className="wb-Header-actor" title={status.actor}>

@@ -1,4 +1,3 @@
-import type { ReactNode } from 'react';
 import { CommandIDs } from '../../model/commands';
 import type { Screen } from '../../model/screen';
 import type { IRoom } from '../../model/tokens';
@@ -78,7 +77,7 @@ function ProjectMissing(props: { room: IRoom; folder: string }): JSX.Element {
           'It brings real sensor readings and two notebooks. Or, for your own work:'
         )}
       </p>
-      <Command room={props.room}>mlops init --template blank</Command>
+      <Command room={props.room} text="mlops init --template blank" />
     </>
   );
 }
@@ -93,8 +92,11 @@ function ServerMissing(props: { room: IRoom }): JSX.Element {
           'The panel is here, but the Python package is missing from the environment that JupyterLab runs in, or its server extension is off.'
         )}
       </p>
-      <Command room={props.room}>pip install mlops-workbench</Command>
-      <Command room={props.room}>jupyter server extension enable workbench</Command>
+      <Command room={props.room} text="pip install mlops-workbench" />
+      <Command
+        room={props.room}
+        text="jupyter server extension enable workbench"
+      />
       <p className="wb-Hint">
         {trans.__('Then stop JupyterLab and start it again.')}
       </p>
@@ -112,7 +114,9 @@ function VersionMismatch(props: {
   return (
     <>
       <h2>{trans.__('Panel and server are of different versions')}</h2>
-      <p>{trans.__('They are updated together, so one of them is an old copy.')}</p>
+      <p>
+        {trans.__('They are updated together, so one of them is an old copy.')}
+      </p>
       <dl className="wb-Facts">
         <div className="wb-Fact">
           <dt>{trans.__('Panel')}</dt>
@@ -141,16 +145,16 @@ function VersionMismatch(props: {
   );
 }
 
-function Command(props: { room: IRoom; children: string }): JSX.Element {
+function Command(props: { room: IRoom; text: string }): JSX.Element {
   return (
     <div className="wb-Command">
-      <code>{props.children}</code>
-      <CopyButton text={props.children} trans={props.room.trans} />
+      <code>{props.text}</code>
+      <CopyButton text={props.text} room={props.room} />
     </div>
   );
 }
 
-function Again(props: { room: IRoom; children?: ReactNode }): JSX.Element {
+function Again(props: { room: IRoom }): JSX.Element {
   const { commands, trans } = props.room;
   return (
     <CommandButton

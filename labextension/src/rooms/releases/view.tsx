@@ -18,6 +18,10 @@ import { channelRows } from './rows';
 const FIRST_RELEASE = `%load_ext workbench
 %mlops release REVIEW`;
 
+/** The field's own words for latency; they are not translated. */
+const MEDIAN = 'p50';
+const SLOWEST = 'p99';
+
 /** How many earlier releases of a channel stand in the panel. */
 const SHOWN = 4;
 
@@ -146,11 +150,11 @@ function RunnerFigures(props: {
   return (
     <dl className="wb-Figures">
       <div>
-        <dt>p50</dt>
+        <dt>{MEDIAN}</dt>
         <dd>{milliseconds(runner.p50_ms)}</dd>
       </div>
       <div>
-        <dt>p99</dt>
+        <dt>{SLOWEST}</dt>
         <dd>{milliseconds(runner.p99_ms)}</dd>
       </div>
       <div>
@@ -176,8 +180,8 @@ function ReleaseLine(props: {
   return (
     <li data-state={release.state}>
       <Glyph tone={word.tone} label={word.label} />
-      <span className="wb-Release-version">v{release.version}</span>
-      <Digest digest={release.model_digest} trans={trans} tabIndex={tabIndex} />
+      <span className="wb-Release-version">{`v${release.version}`}</span>
+      <Digest digest={release.model_digest} room={room} tabIndex={tabIndex} />
       <RelativeTime iso={release.released_at} locale={locale} />
       <span
         className="wb-Row-note wb-Span"

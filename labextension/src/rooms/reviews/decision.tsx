@@ -12,15 +12,16 @@ export function DecisionForm(props: {
 }): JSX.Element {
   const { review, verdict, reason, trans, onChange } = props;
   const open = review.checks.filter(
-    check =>
-      check.is_required && !['pass', 'waived'].includes(check.result)
+    check => check.is_required && !['pass', 'waived'].includes(check.result)
   );
   return (
     <div className="wb-Form-body" data-testid="wb-decision">
       <p className="wb-Form-lead">
         {verdict === 'approve'
           ? trans.__('You sign with your SSH key that these bytes may serve:')
-          : trans.__('You sign with your SSH key that these bytes may not serve:')}
+          : trans.__(
+              'You sign with your SSH key that these bytes may not serve:'
+            )}
       </p>
       <Facts
         items={[

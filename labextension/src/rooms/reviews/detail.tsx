@@ -137,7 +137,7 @@ function Checks(props: {
             label: trans.__('Evidence'),
             track: 'max-content',
             render: check => (
-              <Digest digest={check.evidence_digest} trans={trans} />
+              <Digest digest={check.evidence_digest} room={props.room} />
             )
           }
         ]}
@@ -184,7 +184,7 @@ function Provenance(props: { room: IRoom; review: IReviewCard }): JSX.Element {
   const { room, review } = props;
   const { trans } = room;
   const digest = (text: string): JSX.Element => (
-    <Digest digest={text} trans={trans} />
+    <Digest digest={text} room={room} />
   );
   return (
     <Part title={trans.__('What is bound')} testId="wb-review-digests">

@@ -57,17 +57,13 @@ function Captured(props: { room: IRoom; detail: IRunDetail }): JSX.Element {
             ],
             [
               trans.__('Notebook digest'),
-              <Digest key="d" digest={detail.notebook_digest} trans={trans} />
+              <Digest key="d" digest={detail.notebook_digest} room={room} />
             ],
             [trans.__('Commit'), commitText(detail.commit)],
             [trans.__('Python'), detail.python],
             [
               trans.__('Environment'),
-              <Digest
-                key="e"
-                digest={detail.environment_digest}
-                trans={trans}
-              />
+              <Digest key="e" digest={detail.environment_digest} room={room} />
             ],
             [trans.__('Target'), detail.card.target],
             [trans.__('Job'), detail.card.job],
@@ -199,7 +195,7 @@ function Inputs(props: {
             key: 'digest',
             label: trans.__('Digest'),
             track: 'auto',
-            render: input => <Digest digest={input.digest} trans={trans} />
+            render: input => <Digest digest={input.digest} room={props.room} />
           }
         ]}
       />

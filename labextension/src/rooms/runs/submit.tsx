@@ -93,6 +93,6 @@ function changed(
   name: string,
   text: string
 ): Readonly<Record<string, string>> {
-  const { [name]: _before, ...rest } = params;
-  return text === '' ? rest : { ...rest, [name]: text };
+  const rest = Object.entries(params).filter(([other]) => other !== name);
+  return Object.fromEntries(text === '' ? rest : [...rest, [name, text]]);
 }
