@@ -249,7 +249,7 @@ def test_a_reaper_is_started_once_for_each_death(project):
 
 
 @pytest.mark.slow
-@pytest.mark.checklist("S1-25")
+@pytest.mark.timeout(600)  # two processes import mlflow
 def test_a_killed_run_gets_its_end_while_it_is_watched(project, record_property):
     script = """
 import sys, time
@@ -273,10 +273,10 @@ time.sleep(600)
         os.kill(process.pid, signal.SIGKILL)
         process.wait()
         died_at = time.monotonic()
-        assert eventually(lambda: stored_states(project) == ["KILLED"], timeout_s=60)
+        assert eventually(lambda: list_runs(project)[0].state == "KILLED", timeout_s=10)  # two heartbeats
+        assert eventually(lambda: any("run" in change.nouns for change in heard), timeout_s=10)
+        assert eventually(lambda: stored_states(project) == ["KILLED"], timeout_s=200)  # what MLflow's own pages show
         record_property("noticed_and_written_s", round(time.monotonic() - died_at, 1))
-        assert eventually(lambda: any("run" in change.nouns for change in heard))
-    assert [card.state for card in list_runs(project)] == ["KILLED"]
 
 
 def stored_states(project: Project) -> list[str]:
