@@ -238,6 +238,21 @@ def test_many_releases_at_once_leave_one_current_and_no_gap(site, kit):
 
 def test_channel_names():
     assert ChannelName.parse("故障@production") == ChannelName("故障", "production")
-    for bad in ("", "a", "@b", "a@", "a@b@c", "../a@b", ".a@b", "a/b@c", "a@b\n", "a b@c", "a@b\0", "x" * 99 + "@b"):
+    assert ChannelName.parse("x" * 64 + "@production").model == "x" * 64
+    for bad in (
+        "",
+        "a",
+        "@b",
+        "a@",
+        "a@b@c",
+        "../a@b",
+        ".a@b",
+        "a/b@c",
+        "a@b\n",
+        "a b@c",
+        "a@b\0",
+        "x" * 65 + "@b",
+        "故" * 64 + "@" + "障" * 64,
+    ):
         with pytest.raises(UsageError):
             ChannelName.parse(bad)

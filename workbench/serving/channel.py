@@ -16,7 +16,8 @@ from workbench.foundation.canonical import canonical_json
 from workbench.foundation.errors import IntegrityError, UsageError
 from workbench.foundation.project import Project
 
-_PART = r"\w[\w.\-]{0,47}"
+_PART = r"\w[\w.\-]{0,63}"
+_LONGEST_B = 200  # file systems take 255, and temporary files beside it need some
 _NAME = re.compile(rf"({_PART})@({_PART})")
 
 
@@ -44,7 +45,7 @@ class ChannelName:
             UsageError: ``channel-malformed``.
         """
         match = _NAME.fullmatch(text)
-        if not match:
+        if not match or len(text.encode()) > _LONGEST_B:
             raise UsageError(
                 "channel-malformed",
                 f"'{text}' is no channel",
