@@ -1,10 +1,11 @@
 import type { ReactElement } from 'react';
 import { SidePanel } from '@jupyterlab/ui-components';
 import type { Message } from '@lumino/messaging';
+import { MessageLoop } from '@lumino/messaging';
 import type { ISignal } from '@lumino/signaling';
 import { Signal } from '@lumino/signaling';
-import type { Widget } from '@lumino/widgets';
 import type { AccordionPanel } from '@lumino/widgets';
+import { Widget } from '@lumino/widgets';
 import type { IRoom } from '../model/tokens';
 import { ViewWidget } from '../parts/widget';
 import { DataView } from './data/view';
@@ -60,12 +61,14 @@ export class WorkbenchPanel extends SidePanel {
   }
 
   override dispose(): void {
+    this._sizes.disconnect();
     Signal.clearData(this);
     super.dispose();
   }
 
   protected override onAfterAttach(message: Message): void {
     super.onAfterAttach(message);
+    this._sizes.observe(this._accordion.node);
     this._onCounts();
     if (this.isVisible) {
       this._shown.emit();
@@ -126,6 +129,10 @@ export class WorkbenchPanel extends SidePanel {
   private readonly _specs: readonly ISectionSpec[];
   private readonly _screen: Widget;
   private readonly _accordion: AccordionPanel;
+  /** The header grows when React has drawn it; the sections are laid out by hand and have to be told. */
+  private readonly _sizes = new ResizeObserver(() =>
+    MessageLoop.postMessage(this._accordion, Widget.ResizeMessage.UnknownSize)
+  );
   private readonly _shown = new Signal<this, void>(this);
 }
 

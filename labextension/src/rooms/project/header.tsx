@@ -25,6 +25,7 @@ export function ProjectHeader(props: { room: IRoom }): JSX.Element | null {
         <span className="wb-Header-actor" title={status.actor}>
           {status.actor}
         </span>
+        <RefreshButton room={room} />
       </div>
       <OpenItems room={room} status={status} />
       <div
@@ -45,7 +46,6 @@ export function ProjectHeader(props: { room: IRoom }): JSX.Element | null {
           label={trans.__('Request review…')}
           testId="wb-request-review"
         />
-        <RefreshButton room={room} />
       </div>
     </div>
   );

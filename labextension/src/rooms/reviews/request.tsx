@@ -25,22 +25,18 @@ export function RequestForm(props: {
     <div className="wb-Form-body" data-testid="wb-request">
       <label className="wb-Field wb-Field-wide">
         <span>{trans.__('Model from run')}</span>
-        <span className="jp-select-wrapper">
-          <select
-            className="jp-mod-styled"
-            data-testid="wb-request-run"
-            value={value.model}
-            onChange={event =>
-              onChange({ ...value, model: event.target.value })
-            }
-          >
-            {runs.map(run => (
-              <option key={run.id} value={run.id}>
-                {optionText(run, locale)}
-              </option>
-            ))}
-          </select>
-        </span>
+        <select
+          className="wb-Select"
+          data-testid="wb-request-run"
+          value={value.model}
+          onChange={event => onChange({ ...value, model: event.target.value })}
+        >
+          {runs.map(run => (
+            <option key={run.id} value={run.id}>
+              {optionText(run, locale)}
+            </option>
+          ))}
+        </select>
       </label>
       <label className="wb-Field wb-Field-wide">
         <span>{trans.__('Stage')}</span>

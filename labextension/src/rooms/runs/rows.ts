@@ -55,7 +55,8 @@ export function runRows(
     .filter(job => !known.has(job.run) && !taken.has(job.id))
     .map(job => ({
       key: job.id,
-      name: PathExt.basename(job.notebook),
+      // What the run will be called, so that nothing jumps when it begins.
+      name: PathExt.basename(job.notebook, PathExt.extname(job.notebook)),
       run: null,
       job,
       at: job.submitted_at

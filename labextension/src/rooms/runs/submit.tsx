@@ -25,24 +25,20 @@ export function SubmitForm(props: {
       <p className="wb-Form-lead">{notebook}</p>
       <label className="wb-Field">
         <span>{trans.__('Target')}</span>
-        <span className="jp-select-wrapper">
-          <select
-            className="jp-mod-styled"
-            data-testid="wb-submit-target"
-            value={value.target}
-            onChange={event =>
-              onChange({ ...value, target: event.target.value })
-            }
-          >
-            {targets.map(target => (
-              <option key={target.name} value={target.name}>
-                {target.is_ready
-                  ? target.name
-                  : trans.__('%1 (not ready)', target.name)}
-              </option>
-            ))}
-          </select>
-        </span>
+        <select
+          className="wb-Select"
+          data-testid="wb-submit-target"
+          value={value.target}
+          onChange={event => onChange({ ...value, target: event.target.value })}
+        >
+          {targets.map(target => (
+            <option key={target.name} value={target.name}>
+              {target.is_ready
+                ? target.name
+                : trans.__('%1 (not ready)', target.name)}
+            </option>
+          ))}
+        </select>
       </label>
       {chosen && !chosen.is_ready && (
         <p className="wb-Hint" role="status">
