@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from datetime import UTC, datetime
+from pathlib import Path
 from typing import Any
 
 from workbench.contract.status import ReviewState
@@ -50,7 +51,7 @@ def render_page(facts: Facts, language: str) -> str:
 
     figures = draw_figures(facts, t)
     tone, verdict = facts.verdict
-    folder = str(wording.FOLDER.parent / "page")
+    folder = Path(__file__).parent
     environment = Environment(loader=FileSystemLoader(folder), autoescape=True, undefined=StrictUndefined)
     environment.filters.update(moment=moment, short=short, figure=figure, duration=duration)
     environment.globals.update(t=t, interval=interval_of)
