@@ -73,7 +73,7 @@ def start(
 def wait_until() -> Callable[..., None]:
     """Wait for something to come true."""
 
-    def wait(is_so: Callable[[], object], timeout_s: float = 90) -> None:
+    def wait(is_so: Callable[[], object], timeout_s: float = 240) -> None:
         deadline = time.monotonic() + timeout_s
         while not is_so():
             assert time.monotonic() < deadline, "it did not come true in time"
