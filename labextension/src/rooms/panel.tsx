@@ -2,10 +2,12 @@ import type { ReactElement } from 'react';
 import { SidePanel } from '@jupyterlab/ui-components';
 import type { Message } from '@lumino/messaging';
 import { MessageLoop } from '@lumino/messaging';
+import { Debouncer } from '@lumino/polling';
 import type { ISignal } from '@lumino/signaling';
 import { Signal } from '@lumino/signaling';
 import type { AccordionPanel } from '@lumino/widgets';
 import { Widget } from '@lumino/widgets';
+import type { Resource } from '../model/resource';
 import type { IRoom } from '../model/tokens';
 import { ViewWidget } from '../parts/widget';
 import { DataView } from './data/view';
@@ -15,7 +17,11 @@ import { ScreenView } from './project/screen';
 import { ReleasesView } from './releases/view';
 import { ReviewsView } from './reviews/view';
 import { RunsView } from './runs/view';
+import { neededHeight, shareHeight } from './sizes';
 import { TargetsView } from './targets/view';
+
+/** Until then React has drawn what a model said, in milliseconds. */
+const DRAWN_MS = 60;
 
 /** One section of the panel. */
 interface ISectionSpec {
@@ -48,10 +54,11 @@ export class WorkbenchPanel extends SidePanel {
       'wb-Panel-screen'
     );
     this.header.addWidget(this._screen);
-    this._specs.forEach(spec => this.addWidget(sectionOf(spec)));
     this._accordion = this.content as AccordionPanel;
+    this._specs.forEach(spec => this.addWidget(sectionOf(spec)));
     room.workbench.changed.connect(this._onChanged, this);
-    this._lists().forEach(list => list.changed.connect(this._onCounts, this));
+    this._lists().forEach(list => list.changed.connect(this._onList, this));
+    this._accordion.expansionToggled.connect(this._fit, this);
     this._onChanged();
   }
 
@@ -62,6 +69,7 @@ export class WorkbenchPanel extends SidePanel {
 
   override dispose(): void {
     this._sizes.disconnect();
+    this._fitter.dispose();
     Signal.clearData(this);
     super.dispose();
   }
@@ -84,8 +92,48 @@ export class WorkbenchPanel extends SidePanel {
     const isReady = this._room.workbench.screen.kind === 'ready';
     this.content.setHidden(!isReady);
     this._screen.setHidden(isReady);
+    const root = this._room.workbench.status?.root ?? '';
+    if (root !== this._root) {
+      this._root = root;
+      this._isSettling = true;
+    }
     this.toggleClass('wb-mod-ready', isReady);
     this._onCounts();
+  }
+
+  private _onList(): void {
+    this._onCounts();
+    if (this._isSettling) {
+      this._isSettling = this._lists().some(list => list.isPending);
+      this._fit();
+      if (
+        !this._isSettling &&
+        (this._room.workbench.status?.open_alerts ?? 0) > 0
+      ) {
+        this._accordion.expand(this._specs.length - 1);
+      }
+    }
+  }
+
+  /**
+   * Give every open section its height: when one is opened or closed, and while a project's lists arrive for the first
+   * time. Later nothing moves by itself, whatever comes in.
+   */
+  private _fit(): void {
+    void this._fitter.invoke();
+  }
+
+  private _fitNow(): void {
+    const sections = this._accordion.widgets;
+    const needs = sections.map(section =>
+      section.isHidden ? null : neededHeight(section.node)
+    );
+    const height =
+      this._accordion.node.clientHeight -
+      this._accordion.titles.length * this._accordion.titleSpace;
+    if (!this.isDisposed && height > 0) {
+      this._accordion.setRelativeSizes([...shareHeight(needs, height)]);
+    }
   }
 
   /** Titles are changed in place: a new title node would take the focus away. */
@@ -111,7 +159,7 @@ export class WorkbenchPanel extends SidePanel {
     });
   }
 
-  private _lists(): readonly { readonly changed: ISignal<unknown, void> }[] {
+  private _lists(): readonly Resource<unknown>[] {
     const { workbench } = this._room;
     return [
       workbench.runs,
@@ -133,6 +181,10 @@ export class WorkbenchPanel extends SidePanel {
   private readonly _sizes = new ResizeObserver(() =>
     MessageLoop.postMessage(this._accordion, Widget.ResizeMessage.UnknownSize)
   );
+  /** React draws a little after the model has changed. */
+  private readonly _fitter = new Debouncer(() => this._fitNow(), DRAWN_MS);
+  private _root = '';
+  private _isSettling = true;
   private readonly _shown = new Signal<this, void>(this);
 }
 

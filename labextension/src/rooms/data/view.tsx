@@ -83,13 +83,14 @@ function VersionLine(props: {
         </span>
       </span>
       <RelativeTime iso={version.created_at} locale={locale} />
-      <span className="wb-Row-note" title={version.message}>
+      <span
+        className={version.is_current ? 'wb-Row-note wb-Span' : 'wb-Row-note'}
+        title={version.message}
+      >
         {figures}
         {version.message && ` · ${version.message}`}
       </span>
-      {version.is_current ? (
-        <span />
-      ) : (
+      {!version.is_current && (
         <CommandButton
           commands={commands}
           id={CommandIDs.restoreData}

@@ -86,7 +86,7 @@ function AlertLine(props: {
         <span className="wb-Alert-title">{alert.title}</span>
         <RelativeTime iso={alert.last_seen_at} locale={locale} />
         <span className="wb-Row-note wb-Span">
-          {alert.channel} ·{' '}
+          {alert.title.includes(alert.channel) ? '' : `${alert.channel} · `}
           {trans._n('seen in %1 window', 'seen in %1 windows', alert.count)}
         </span>
       </div>

@@ -81,38 +81,12 @@ function ChannelLine(props: {
   return (
     <div className="wb-Stack" data-running={isRunning}>
       <div className="wb-Line">
-        <Glyph
-          tone={isRunning ? 'good' : 'idle'}
-          label={isRunning ? trans.__('Serving') : trans.__('Not serving')}
-        />
+        <Glyph tone={isRunning ? 'good' : 'idle'} />
         <span className="wb-Row-name" title={row.channel}>
           {row.channel}
         </span>
-        <span className="wb-Actions">
-          {isRunning ? (
-            <CommandButton
-              {...shared}
-              id={CommandIDs.stopRunner}
-              label={trans.__('Stop')}
-              testId="wb-runner-stop"
-            />
-          ) : (
-            <CommandButton
-              {...shared}
-              id={CommandIDs.startRunner}
-              label={trans.__('Start')}
-              testId="wb-runner-start"
-            />
-          )}
-          {row.releases.length > 1 && (
-            <CommandButton
-              {...shared}
-              id={CommandIDs.rollBack}
-              label={trans.__('Roll back…')}
-              kind="warn"
-              testId="wb-release-rollback"
-            />
-          )}
+        <span className="wb-Row-figure">
+          {isRunning ? trans.__('Serving') : trans.__('Not serving')}
         </span>
       </div>
       {row.runner && isRunning && (
@@ -133,6 +107,32 @@ function ChannelLine(props: {
           />
         ))}
       </ul>
+      <div className="wb-Actions">
+        {isRunning ? (
+          <CommandButton
+            {...shared}
+            id={CommandIDs.stopRunner}
+            label={trans.__('Stop')}
+            testId="wb-runner-stop"
+          />
+        ) : (
+          <CommandButton
+            {...shared}
+            id={CommandIDs.startRunner}
+            label={trans.__('Start')}
+            testId="wb-runner-start"
+          />
+        )}
+        {row.releases.length > 1 && (
+          <CommandButton
+            {...shared}
+            id={CommandIDs.rollBack}
+            label={trans.__('Roll back…')}
+            kind="warn"
+            testId="wb-release-rollback"
+          />
+        )}
+      </div>
     </div>
   );
 }

@@ -2,6 +2,8 @@ import type { IReviewCard } from '../../api/contract';
 import { CommandIDs } from '../../model/commands';
 import type { IRoom } from '../../model/tokens';
 import { CommandButton } from '../../parts/button';
+import { Glyph } from '../../parts/glyph';
+import { useModels } from '../../parts/hooks';
 
 /** What can be done with a review now: decide on it, or release what it let through. */
 export function DecisionButtons(props: {
@@ -10,7 +12,8 @@ export function DecisionButtons(props: {
   tabIndex?: 0 | -1;
 }): JSX.Element | null {
   const { room, review, tabIndex } = props;
-  const { commands, trans } = room;
+  const { commands, trans, workbench } = room;
+  useModels(workbench.releases);
   const shared = {
     commands,
     args: { review: review.id },
@@ -18,7 +21,15 @@ export function DecisionButtons(props: {
     tabIndex
   };
   if (review.state === 'APPROVED') {
-    return (
+    const release = workbench.releases.value?.find(
+      ({ review: id, state }) => id === review.id && state === 'CURRENT'
+    );
+    return release ? (
+      <p className="wb-Row-note wb-Released">
+        <Glyph tone="good" />
+        {trans.__('Released as version %1', release.version)}
+      </p>
+    ) : (
       <div className="wb-Actions">
         <CommandButton
           {...shared}

@@ -68,7 +68,8 @@ function Differences(props: {
     },
     ...value.runs.map((run, index) => ({
       key: run.id,
-      label: run.name,
+      // Runs of one notebook have one name; the id's beginning tells them apart.
+      label: `${run.name} · ${run.id.slice(0, 6)}`,
       track: 'minmax(6em, 1fr)',
       align: kind === 'metric' ? ('end' as const) : ('start' as const),
       render: (item: IDifference) => (
