@@ -23,6 +23,7 @@ subprocess.Popen(["sleep", "701"], **quiet)
 subprocess.Popen(["sleep", "702"], start_new_session=True, **quiet)
 subprocess.Popen(["sh", "-c", "sleep 703 &"], **quiet).wait()
 subprocess.Popen(["sleep", "704"], env={"PATH": os.environ["PATH"]}, **quiet)
+subprocess.Popen(["sh", "-c", "sleep 708 &"], env={"PATH": os.environ["PATH"]}, **quiet).wait()
 stubborn = "import signal, time; signal.signal(signal.SIGTERM, signal.SIG_IGN); time.sleep(707)"
 subprocess.Popen([sys.executable, "-c", stubborn], **quiet)
 spawn_detached("timeit", ["-n1", "-r1", "import time; time.sleep(705)"], log=Path(sys.argv[1]), cwd=Path.cwd())
@@ -37,7 +38,7 @@ def leader(tmp_path) -> Iterator[subprocess.Popen[str]]:
     """A process that has started all kinds of others, as a notebook might."""
     environment = {**os.environ, "WORKBENCH_JOB": "jb-mine", "WORKBENCH_PROJECT": str(tmp_path)}
     command = [sys.executable, "-c", TREE, str(tmp_path / "log.txt")]
-    process = subprocess.Popen(command, env=environment, stdout=subprocess.PIPE, text=True)
+    process = subprocess.Popen(command, env=environment, stdout=subprocess.PIPE, text=True, start_new_session=True)
     assert process.stdout.readline() == "ready\n"
     descendants = psutil.Process(process.pid).children(recursive=True)
     yield process
@@ -55,7 +56,7 @@ def arguments(processes: list[psutil.Process]) -> set[str]:
 
 def test_all_of_a_job_is_found_and_nothing_that_is_started_for_keeps(leader, tmp_path) -> None:
     found = job_processes(tmp_path, "jb-mine", leader.pid)
-    assert {"701", "702", "703", "704"} <= arguments(found)
+    assert {"701", "702", "703", "704", "708"} <= arguments(found)
     assert "706" not in arguments(found), "another job is none of this one's business"
     assert not [process for process in found if "timeit" in process.cmdline()]
     assert leader.pid not in {process.pid for process in found}

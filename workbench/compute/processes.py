@@ -1,8 +1,11 @@
 """Find and end every process of a job, also those that moved to another group or lost their parent.
 
 A job's processes inherit ``WORKBENCH_JOB``; that mark outlives a parent, a session and a process group, which no
-list of children does. Descendants are taken as well, because a child may have been started with an empty
-environment. What a notebook starts for keeps (another job, a model runner) carries another mark, or an empty one
+list of children does. Descendants, and members of sessions that the job's processes lead (a kernel leads one), are
+taken as well, because a child may have been started with an empty environment; such a child that also lost its
+parent, and whose session's leader is dead, cannot be told from any other process and stays.
+
+What a notebook starts for keeps (another job, a model runner) carries another mark, or an empty one
 (:func:`~workbench.foundation.background.spawn_detached` sets it), and is left alone together with its children.
 """
 
@@ -30,6 +33,7 @@ def job_processes(root: Path, job: str, leader: int = 0) -> list[psutil.Process]
     found = {process.pid: process for process in _marked(root, job)}
     if leader:
         found.update((process.pid, process) for process in _descendants(leader, job))
+    found.update((process.pid, process) for process in _in_sessions_of({*found, leader} - {0}, job))
     spared = {os.getpid(), leader}
     return [process for pid, process in found.items() if pid not in spared]
 
@@ -71,6 +75,20 @@ def _descendants(pid: int, job: str) -> Iterable[psutil.Process]:
         if _environment(child).get(JOB_VARIABLE, job) == job:
             yield child
             yield from _descendants(child.pid, job)
+
+
+def _in_sessions_of(pids: set[int], job: str) -> Iterable[psutil.Process]:
+    leaders = {pid for pid in pids if _session(pid) == pid}
+    for process in psutil.process_iter() if leaders else ():
+        if _session(process.pid) in leaders and _environment(process).get(JOB_VARIABLE, job) == job:
+            yield process
+
+
+def _session(pid: int) -> int:
+    try:
+        return os.getsid(pid)
+    except OSError:  # gone meanwhile
+        return -1
 
 
 def _environment(process: psutil.Process) -> dict[str, str]:
