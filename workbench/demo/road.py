@@ -200,7 +200,7 @@ def _watch(story: Narrator, people: People) -> None:
         reports = [story.do(project, "report", f"--language {code}", language=code) for code in ("en", "ja")]
         audit = story.do(project, "audit verify")
         story.say(f"     {audit.events} events, chain verified up to {audit.head[7:19]}")
-        conclude(f"{len(alarmed.alerts)} alert, {audit.events} events verified, {', '.join(r.path for r in reports)}")
+        conclude(f"{len(alarmed.alerts)} alert, {audit.events} events verified, report in {reports[0].path}")
 
 
 def _commit(project: Project, message: str) -> None:

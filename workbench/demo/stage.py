@@ -21,7 +21,7 @@ class Narrator:
     """Tells the story on one stream.
 
     Attributes:
-        rows: Closing table: step, what came of it, seconds.
+        rows: Closing table: step, seconds, what came of it.
     """
 
     rows: list[tuple[str, str, str]] = field(default_factory=list)
@@ -43,7 +43,7 @@ class Narrator:
             outcome[0] = text
 
         yield conclude
-        self.rows.append((f"{number}. {title}", outcome[0], f"{time.monotonic() - begun:.1f}"))
+        self.rows.append((f"{number}. {title}", f"{time.monotonic() - begun:.1f} s", outcome[0]))
 
     def do(self, project: Project, words: str, shown: str = "", **arguments: Any) -> Any:
         """Call a verb and show the command that anyone would type for it."""
@@ -73,4 +73,4 @@ class Narrator:
 
     def table(self) -> str:
         """Return the closing table."""
-        return align((("step", "what came of it", "s"), *self.rows))
+        return align((("step", "took", "what came of it"), *self.rows), max_width=160)

@@ -176,6 +176,8 @@ def memory_bytes(pid: int) -> int:
 
 def execute(job: Job) -> tuple[int, str, str]:
     """Run the notebook and return code, reason and error."""
+    # jsonschema builds a grammar for IRIs when it is imported: two seconds of CPU, for a format no notebook uses.
+    sys.modules.setdefault("rfc3987_syntax", None)  # type: ignore[arg-type]  # None: "not installed", which it accepts
     import papermill  # seconds of import; the tracked run is made meanwhile
     from nbclient.exceptions import CellExecutionError, DeadKernelError
     from papermill.clientwrap import PapermillNotebookClient
