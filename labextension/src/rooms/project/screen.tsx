@@ -1,3 +1,4 @@
+import { Fragment } from 'react';
 import { CommandIDs } from '../../model/commands';
 import type { Screen } from '../../model/screen';
 import type { IRoom } from '../../model/tokens';
@@ -148,7 +149,15 @@ function VersionMismatch(props: {
 function Command(props: { room: IRoom; text: string }): JSX.Element {
   return (
     <div className="wb-Command">
-      <code>{props.text}</code>
+      <code>
+        {props.text.split(' ').map((word, index) => (
+          // A command is broken between its words only: a break after a hyphen would read as two options.
+          <Fragment key={index}>
+            {index > 0 && ' '}
+            <span className="wb-Word">{word}</span>
+          </Fragment>
+        ))}
+      </code>
       <CopyButton text={props.text} room={props.room} />
     </div>
   );
