@@ -1,7 +1,7 @@
 """Start-up: what ``mlops --help`` and ``%load_ext workbench`` cost, against ``python -c pass`` in the same run.
 
-Budgets: ``mlops --help`` below 300 ms; ``%load_ext workbench`` adds below 150 ms to a kernel and imports neither mlflow,
-dvc, sklearn nor pandas. CPU time, since the machine is shared; alternating; medians.
+Budgets: ``mlops --help`` below 300 ms; ``%load_ext workbench`` adds below 150 ms to a kernel and imports neither
+mlflow, dvc, sklearn nor pandas. CPU time, since the machine is shared; alternating; medians.
 """
 
 from __future__ import annotations

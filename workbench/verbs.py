@@ -140,7 +140,7 @@ VERBS: tuple[Verb, ...] = (
     # serving
     Verb("releases", "", "workbench.serving.releases:list_releases", _READ, "List releases"),
     Verb("release", "", "workbench.serving.releases:release", _RELEASE, "Release an approved model", ("review",)),
-    Verb("rollback", "", "workbench.serving.releases:roll_back", _RELEASE, "Go back to the release before", ("channel",)),
+    Verb("rollback", "", "workbench.serving.releases:roll_back", _RELEASE, "Go back one release", ("channel",)),
     Verb("runners", "", "workbench.serving.runners:list_runners", _READ, "List model runners"),
     Verb("serve", "", "workbench.serving.runners:start_runner", _OPERATE, "Start the model runner", ("channel",)),
     Verb("stop", "", "workbench.serving.runners:stop_runner", _OPERATE, "Stop the model runner", ("channel",)),
@@ -148,8 +148,8 @@ VERBS: tuple[Verb, ...] = (
     Verb("monitor", "", "workbench.monitor.watch:list_monitors", _READ, "Show how served models are doing"),
     Verb("monitor", "check", "workbench.monitor.watch:check_channel", _OPERATE, "Look for drift now", ("channel",)),
     Verb("alerts", "", "workbench.monitor.alerts:list_alerts", _READ, "List alerts, the most urgent first"),
-    Verb("alerts", "acknowledge", "workbench.monitor.alerts:acknowledge", _OPERATE, "Say that you are on it", ("alert",)),
-    Verb("alerts", "resolve", "workbench.monitor.alerts:resolve", _OPERATE, "Say that it is mended", ("alert",)),
+    Verb("alerts", "acknowledge", "workbench.monitor.alerts:acknowledge", _OPERATE, "Take an alert on", ("alert",)),
+    Verb("alerts", "resolve", "workbench.monitor.alerts:resolve", _OPERATE, "Close an alert", ("alert",)),
     Verb("report", "", "workbench.project.report:write_report", _RUN, "Write the one-page HTML report"),
     # journal
     Verb("audit", "verify", "workbench.project.audit:verify_journal", _READ, "Walk the journal's chain"),

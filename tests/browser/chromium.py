@@ -50,6 +50,5 @@ def _install() -> str | None:
         subprocess.run(["apt-get", "install", "-y", "-qq", "chromium"], check=False, capture_output=True)
         if path := shutil.which("chromium"):
             return path
-    raise RuntimeError(
-        f"The browser tests need Chromium: apt install chromium, or set CHROMIUM to its path ({first.stderr.strip()[-200:]})"
-    )
+    tried = first.stderr.strip()[-200:]
+    raise RuntimeError(f"The browser tests need Chromium: apt install chromium, or set CHROMIUM to its path ({tried})")

@@ -63,7 +63,8 @@ def test_a_tracked_cell_is_a_run(blank_project: Project) -> None:
         blank_project,
         "%load_ext workbench",
         "import workbench",
-        '%%mlops track "first try"\nrows = open("table.csv").read()\nworkbench.log_params(depth=3)\nworkbench.log(f1=0.9)',
+        '%%mlops track "first try"\n'
+        'rows = open("table.csv").read()\nworkbench.log_params(depth=3)\nworkbench.log(f1=0.9)',
         '%%mlops track "first try"\nworkbench.log(f1=0.8)',
         "assert rows.startswith('a,b'), 'the cell runs in the notebook itself'",
     )
@@ -87,7 +88,8 @@ def test_loading_imports_nothing_heavy(blank_project: Project) -> None:
     done = execute(
         blank_project,
         "%load_ext workbench",
-        "import sys\nprint([name for name in ('mlflow', 'dvc', 'sklearn', 'pandas', 'sqlalchemy') if name in sys.modules])",
+        "import sys\nheavy = ('mlflow', 'dvc', 'sklearn', 'pandas', 'sqlalchemy')\n"
+        "print([name for name in heavy if name in sys.modules])",
     )
     assert text_of(done.cells[-1]).strip() == "[]"
 

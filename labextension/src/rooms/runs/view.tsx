@@ -15,7 +15,7 @@ import { isLive, keyMetric, rowProgress, rowWord, runRows } from './rows';
 
 /** What teaches the first run. */
 const FIRST_RUN = `%load_ext workbench
-%mlops run notebooks/train_shuttle.ipynb`;
+%mlops run notebooks/prepare_shuttle.ipynb`;
 
 /** The runs, the newest first, and what is chosen for comparison. */
 export function RunsView(props: { room: IRoom }): JSX.Element {
