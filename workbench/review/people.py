@@ -67,9 +67,10 @@ def add_reviewer(project: Project, principal: str, public_key: str) -> Reviewer:
         if not listed:
             text = path.read_text(encoding="utf-8") if path.is_file() else ""
             line = f'{name} namespaces="{",".join(NAMESPACES)}" {key.line}\n'
-            write_atomic(path, (text + ("\n" if text and not text.endswith("\n") else "") + line).encode())
+            # Written inside the transaction: a journal that cannot take the event leaves the file as it was.
             with project.journal.transaction() as transaction:
                 transaction.append("reviewer.added", f"reviewer:{key.fingerprint}", {"fingerprint": key.fingerprint})
+                write_atomic(path, (text + ("\n" if text and not text.endswith("\n") else "") + line).encode())
     return Reviewer(name, key.fingerprint)
 
 
