@@ -20,7 +20,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Any
+from typing import Any, NoReturn
 
 import sqlalchemy as sa
 from sqlalchemy.exc import DatabaseError, OperationalError
@@ -421,4 +421,29 @@ def _event(row: sa.RowMapping) -> Event:
 
 
 def _record(row: sa.RowMapping) -> Record:
-    return Record(**{**dict(row), "body": json.loads(row["body"])})
+    try:
+        body = json.loads(row["body"])
+    except ValueError:
+        body = None
+    if not isinstance(body, dict):
+        raise _damaged(row["noun"], row["id"], "its body is no JSON object")
+    return Record(**{**dict(row), "body": _Body(row["noun"], row["id"], body)})
+
+
+class _Body(dict[str, Any]):
+    """A record's body: a field that should be there and is not means damage, in every room alike."""
+
+    def __init__(self, noun: str, id: str, values: dict[str, Any]) -> None:
+        super().__init__(values)
+        self._noun, self._id = noun, id
+
+    def __missing__(self, key: str) -> NoReturn:
+        raise _damaged(self._noun, self._id, f"it has no '{key}'")
+
+
+def _damaged(noun: str, id: str, what: str) -> IntegrityError:
+    return IntegrityError(
+        "record-damaged",
+        f"The journal's record of {noun} {id} is damaged: {what}",
+        "keep the file, restore it from a backup, then: mlops audit verify",
+    )

@@ -6,7 +6,7 @@ the same (:mod:`workbench.review.decision`).
 
 from __future__ import annotations
 
-from dataclasses import asdict, dataclass, replace
+from dataclasses import asdict, dataclass, fields, replace
 from typing import Any
 
 from workbench.contract.review import CheckReport, Decision
@@ -100,9 +100,9 @@ def save(transaction: Transaction, review: Review) -> None:
 
 def read(record: Record) -> Review:
     """Return the review that a record holds."""
-    body = dict(record.body)
-    for key in ("dataset_versions",):
-        body[key] = tuple(body[key])
+    own = ("id", "state", "revision")
+    body = {item.name: record.body[item.name] for item in fields(Review) if item.name not in own}
+    body["dataset_versions"] = tuple(body["dataset_versions"])
     body["checks"] = tuple(CheckReport(**report) for report in body["checks"])
     body["decisions"] = tuple(Decision(**decision) for decision in body["decisions"])
     return Review(id=record.id, state=record.state, revision=record.revision, **body)
