@@ -251,7 +251,7 @@ def verify(
         raise DeniedError(
             "signer-unknown",
             f"The key {key.fingerprint} may not sign '{namespace}'",
-            "an owner adds it to policy/reviewers: mlops reviewer add",
+            "an owner adds it to policy/reviewers: mlops reviewers add <name> <id_….pub>",
         )
     if principal is None:
         return names[0]
