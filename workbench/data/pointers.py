@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from workbench.foundation.errors import IntegrityError
+from workbench.foundation.errors import IntegrityError, read_errors
 from workbench.foundation.project import STATE_DIR, Project
 
 SUFFIX = ".dvc"
@@ -57,9 +57,12 @@ def read_pointer(project: Project, path: str) -> Pointer | None:
     """
     file = pointer_file(project, path)
     try:
-        text = file.read_text(encoding="utf-8")
+        with read_errors(file):
+            text = file.read_text(encoding="utf-8")
     except FileNotFoundError:
         return None
+    except UnicodeDecodeError:
+        raise _malformed(path) from None
     return parse_pointer(path, text)
 
 
@@ -74,8 +77,12 @@ def parse_pointer(path: str, text: str) -> Pointer | None:
             return None  # an output of another hash, or one that was never added
         return Pointer(path, f"md5:{value}", int(out.get("size", 0)), int(out.get("nfiles", 1)), text)
     except (yaml.YAMLError, TypeError, KeyError, IndexError, ValueError, AttributeError):
-        hint = f"take it from Git: git checkout -- '{path}{SUFFIX}'"
-        raise IntegrityError("pointer-malformed", f"{path}{SUFFIX} is no valid DVC file", hint) from None
+        raise _malformed(path) from None
+
+
+def _malformed(path: str) -> IntegrityError:
+    hint = f"take it from Git: git checkout -- '{path}{SUFFIX}'"
+    return IntegrityError("pointer-malformed", f"{path}{SUFFIX} is no valid DVC file", hint)
 
 
 def all_pointers(project: Project) -> Iterator[Pointer]:

@@ -15,7 +15,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from workbench.foundation.errors import NotFoundError, UsageError, did_you_mean
+from workbench.foundation.errors import NotFoundError, UsageError, did_you_mean, read_errors
 
 FILE_NAME = "workbench.toml"
 
@@ -119,7 +119,8 @@ def load_config(path: Path) -> Config:
             the message holds ``file:line``.
     """
     try:
-        text = path.read_text(encoding="utf-8")
+        with read_errors(path):
+            text = path.read_text(encoding="utf-8")
     except FileNotFoundError:
         raise NotFoundError("config-missing", f"There is no {path}", "create a project: mlops init") from None
     except UnicodeDecodeError as error:

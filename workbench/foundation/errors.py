@@ -139,7 +139,7 @@ def storage_errors(path: Path) -> Iterator[None]:
     """Turn the operating system's refusals around ``path`` into a :class:`StorageError`.
 
     Raises:
-        StorageError: ``disk-full`` or ``folder-not-writable``; any other ``OSError`` passes unchanged.
+        StorageError: ``disk-full``, ``folder-not-writable`` or ``path-blocked``; other ``OSError`` pass unchanged.
     """
     try:
         yield
@@ -152,4 +152,29 @@ def storage_errors(path: Path) -> Iterator[None]:
             raise StorageError(
                 "folder-not-writable", f"Cannot write {path}", f"check its owner and mode: ls -ld '{path.parent}'"
             ) from error
+        if error.errno in (errno.EEXIST, errno.ENOTDIR, errno.EISDIR, errno.ELOOP, errno.ENAMETOOLONG):
+            raise StorageError(
+                "path-blocked",
+                f"Cannot write {path}: {(error.strerror or 'refused').lower()}",
+                f"look what is in its place: ls -ld '{error.filename or path}'",
+            ) from error
         raise
+
+
+@contextmanager
+def read_errors(path: Path) -> Iterator[None]:
+    """Turn whatever keeps ``path`` from being read into a :class:`StorageError`; a missing file stays its own error.
+
+    Raises:
+        StorageError: ``file-not-readable``: no permission, a folder in its place, a disk that fails.
+    """
+    try:
+        yield
+    except FileNotFoundError:
+        raise
+    except OSError as error:
+        raise StorageError(
+            "file-not-readable",
+            f"Cannot read {path}: {error.strerror}",
+            f"check what it is, its owner and mode: ls -ld '{path}'",
+        ) from error

@@ -37,6 +37,7 @@ from workbench.foundation.errors import (
     NotFoundError,
     UnavailableError,
     UsageError,
+    read_errors,
 )
 
 _MAGIC = b"SSHSIG"
@@ -115,11 +116,21 @@ class AllowedSigners:
 
     @classmethod
     def load(cls, path: Path) -> AllowedSigners:
-        """Read the file; a missing one allows nobody."""
+        """Read the file; a missing one allows nobody.
+
+        Raises:
+            UsageError: ``reviewers-malformed``.
+            StorageError: ``file-not-readable``.
+        """
         try:
-            return cls.parse(path.read_text(encoding="utf-8"), name=str(path))
+            with read_errors(path):
+                text = path.read_text(encoding="utf-8")
         except FileNotFoundError:
             return cls(())
+        except UnicodeDecodeError as error:
+            hint = "save it as UTF-8, or restore it: git checkout policy/reviewers"
+            raise UsageError("reviewers-malformed", f"{path} is no text ({error.reason})", hint) from error
+        return cls.parse(text, name=str(path))
 
     def principals_of(self, key: PublicKey, namespace: str, at: datetime) -> tuple[str, ...]:
         """Return whose key this is for a namespace at a moment; empty where it may not sign."""
@@ -161,7 +172,8 @@ def read_public_key(path: Path) -> PublicKey:
     """
     public = path if path.suffix == ".pub" else path.with_name(path.name + ".pub")
     try:
-        return _parse_key(public.read_text(encoding="utf-8").split())
+        with read_errors(public):
+            return _parse_key(public.read_text(encoding="utf-8").split())
     except FileNotFoundError:
         raise NotFoundError("key-missing", f"There is no key {public}", "make one: mlops identity create") from None
     except (ValueError, IndexError) as error:

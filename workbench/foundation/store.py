@@ -131,7 +131,9 @@ class Store:
             data = path.read_bytes()
         except FileNotFoundError:
             raise NotFoundError(
-                "digest-unknown", f"The store does not hold {digest}", "restore .workbench/store from a backup; see what else is missing: mlops doctor"
+                "digest-unknown",
+                f"The store does not hold {digest}",
+                "restore .workbench/store from a backup, then: mlops doctor",
             ) from None
         if digest_bytes(data) != digest:
             raise IntegrityError(
@@ -160,7 +162,9 @@ class Store:
         for entry in self.tree(digest):
             if entry.path == path:
                 return self.read(entry.digest)
-        raise NotFoundError("file-not-in-tree", f"{digest} holds no file '{path}'", "see what the run holds: mlops runs show <run>")
+        raise NotFoundError(
+            "file-not-in-tree", f"{digest} holds no file '{path}'", "see what the run holds: mlops runs show <run>"
+        )
 
     def export_tree(self, digest: str, folder: Path) -> Path:
         """Write a verified copy of a tree below ``folder``, which need not exist.
