@@ -75,11 +75,14 @@ def _kind(annotation: Any) -> tuple[Any, bool]:
 
 
 def _text(value: Any) -> str:
-    if isinstance(value, str):
-        return value
-    if isinstance(value, list | tuple) and len(value) == 1 and isinstance(value[0], str):
-        return value[0]  # a query string has a list for every name
-    raise TypeError
+    if isinstance(value, list | tuple) and len(value) == 1:
+        return _text(value[0])  # a query string has a list for every name
+    if not isinstance(value, str):
+        raise TypeError
+    value.encode()  # half a surrogate pair is JSON and no text: no file and no database takes it
+    if "\0" in value:
+        raise ValueError
+    return value
 
 
 def _whole(value: Any) -> int:
@@ -104,15 +107,15 @@ def _truth(value: Any) -> bool:
 
 
 def _path(value: Any) -> Path:
-    text = str(value) if isinstance(value, Path) else _text(value)
-    if not text or "\0" in text:
+    text = _text(str(value) if isinstance(value, Path) else value)
+    if not text:
         raise ValueError
     return Path(text)
 
 
 def _texts(value: Any) -> tuple[str, ...]:
     if isinstance(value, str):
-        return (value,)
+        return (_text(value),)
     if not isinstance(value, list | tuple):
         raise TypeError
     return tuple(_text(part) for part in value)

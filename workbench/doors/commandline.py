@@ -53,6 +53,7 @@ def parse(words: Sequence[str]) -> Call:
         NotFoundError: ``verb-unknown``.
         UsageError: ``option-unknown``, ``argument-missing`` or ``argument-wrong``.
     """
+    _require_text(words)
     verb, rest = split_verb(words)
     parser = build_parser(verb)
     if "-h" in rest or "--help" in rest:
@@ -94,6 +95,16 @@ def overview() -> str:
             "storage, 4 pending, 5 integrity.",
         ]
     )
+
+
+def _require_text(words: Sequence[str]) -> None:
+    """Refuse bytes that are no UTF-8, which reach us as half surrogate pairs: no database would take them."""
+    for word in words:
+        try:
+            word.encode()
+        except UnicodeEncodeError:
+            hint = "rename the file, or check the locale"
+            raise UsageError("argument-wrong", f"{word!r} is no UTF-8", hint) from None
 
 
 class _Parser(argparse.ArgumentParser):

@@ -12,7 +12,7 @@ from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from typing import Any
 
-from workbench.foundation.errors import NotFoundError, UsageError, did_you_mean
+from workbench.foundation.errors import NotFoundError, UsageError, did_you_mean, read_errors
 
 _DEFAULT_KERNEL = "python3"
 
@@ -46,25 +46,46 @@ def read_notebook(path: Path) -> Notebook:
     if not path.is_file():
         siblings = [other.name for other in path.parent.glob("*.ipynb")] if path.parent.is_dir() else []
         raise NotFoundError("notebook-missing", f"There is no notebook {path}", did_you_mean(path.name, siblings))
-    data = path.read_bytes()
+    with read_errors(path):
+        data = path.read_bytes()
     try:
         raw = json.loads(data)
-    except ValueError as error:
-        raise _invalid(path, f"no JSON ({error})") from error
-    if not isinstance(raw, dict) or not isinstance(raw.get("cells"), list) or raw.get("nbformat", 0) < 4:
+    except (ValueError, RecursionError) as error:
+        raise _invalid(path, f"no JSON ({error})" if data.strip() else "the file is empty") from error
+    is_current = isinstance(raw, dict) and isinstance(raw.get("nbformat"), int) and raw["nbformat"] >= 4
+    if not is_current or not isinstance(raw.get("cells"), list):
         raise _invalid(path, "no cells of nbformat 4")
-    if not all(isinstance(cell, dict) and "cell_type" in cell and "source" in cell for cell in raw["cells"]):
+    if not all(_is_cell(cell) for cell in raw["cells"]):
         raise _invalid(path, "a cell without type or source")
-    metadata = raw.get("metadata") or {}
-    spec, info = metadata.get("kernelspec") or {}, metadata.get("language_info") or {}
-    language = info.get("name") or spec.get("language") or "python"
-    return Notebook(path, data, spec.get("name") or _DEFAULT_KERNEL, language.lower(), tuple(raw["cells"]))
+    metadata = _table(raw, "metadata")
+    spec, info = _table(metadata, "kernelspec"), _table(metadata, "language_info")
+    language = str(info.get("name") or spec.get("language") or "python")
+    return Notebook(path, data, str(spec.get("name") or _DEFAULT_KERNEL), language.lower(), tuple(raw["cells"]))
+
+
+def _is_cell(cell: Any) -> bool:
+    if not isinstance(cell, dict) or not isinstance(cell.get("cell_type"), str):
+        return False
+    source = cell.get("source")
+    return isinstance(source, str) or (isinstance(source, list) and all(isinstance(line, str) for line in source))
+
+
+def _table(raw: dict[str, Any], key: str) -> dict[str, Any]:
+    """Return a member that should be an object; other tools leave it out, or leave null."""
+    value = raw.get(key)
+    return value if isinstance(value, dict) else {}
 
 
 def source_of(cell: dict[str, Any]) -> str:
     """Return a cell's text; notebooks keep it as one string or as a list of lines."""
     source = cell["source"]
     return source if isinstance(source, str) else "".join(source)
+
+
+def tags_of(cell: dict[str, Any]) -> list[Any]:
+    """Return a cell's tags."""
+    tags = _table(cell, "metadata").get("tags")
+    return tags if isinstance(tags, list) else []
 
 
 def require_kernel(notebook: Notebook) -> None:

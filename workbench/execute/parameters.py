@@ -11,7 +11,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from workbench.execute.notebook import Notebook, read_notebook, source_of
+from workbench.execute.notebook import Notebook, read_notebook, source_of, tags_of
 from workbench.foundation.errors import UsageError, did_you_mean
 
 _WORDS = {"True": True, "False": False, "None": None}
@@ -37,7 +37,7 @@ def default_values(notebook: Notebook) -> dict[str, Any]:
     for name, node in _declarations(notebook).items():
         try:
             values[name] = ast.literal_eval(node)
-        except ValueError:
+        except (ValueError, TypeError):
             continue  # computed when the notebook runs
     return values
 
@@ -79,7 +79,7 @@ def _fitting(name: str, text: str, default: Any) -> Any:
     if isinstance(default, list | dict | tuple):
         try:
             value = ast.literal_eval(text)
-        except (ValueError, SyntaxError):
+        except (ValueError, SyntaxError, TypeError, MemoryError, RecursionError):  # all that its documentation lists
             value = text
         is_fitting = isinstance(value, type(default))
     else:
@@ -99,7 +99,7 @@ def _declarations(notebook: Notebook) -> dict[str, ast.expr]:
     if notebook.language != "python":
         return {}
     for cell in notebook.cells:
-        if cell["cell_type"] == "code" and "parameters" in (cell.get("metadata") or {}).get("tags", []):
+        if cell["cell_type"] == "code" and "parameters" in tags_of(cell):
             return _assignments(notebook, source_of(cell))
     return {}
 
@@ -109,8 +109,9 @@ def _assignments(notebook: Notebook, source: str) -> dict[str, ast.expr]:
     lines = ["" if line.lstrip().startswith(("%", "!", "?")) else line for line in source.splitlines()]
     try:
         body = ast.parse("\n".join(lines)).body
-    except SyntaxError as error:
-        message = f"The parameters cell of {notebook.path.name} is no Python: line {error.lineno}, {error.msg}"
+    except (SyntaxError, ValueError) as error:  # ValueError: a null byte
+        reason = f"line {error.lineno}, {error.msg}" if isinstance(error, SyntaxError) else str(error)
+        message = f"The parameters cell of {notebook.path.name} is no Python: {reason}"
         raise UsageError("parameters-unreadable", message, "mend the cell, save, run again") from error
     found: dict[str, ast.expr] = {}
     for statement in body:

@@ -19,7 +19,7 @@ from urllib.parse import urlsplit
 
 from workbench.contract.release import RunnerCard
 from workbench.foundation.background import spawn_detached
-from workbench.foundation.errors import UnavailableError, UsageError
+from workbench.foundation.errors import NotFoundError, UnavailableError, UsageError, did_you_mean
 from workbench.foundation.lease import inspect_lease
 from workbench.foundation.project import Project
 from workbench.serving.channel import ChannelName, address_path, lease_path, runner_log_path
@@ -84,11 +84,17 @@ def stop_runner(project: Project, channel: str) -> RunnerCard:
 
     Raises:
         UsageError: ``channel-malformed``.
+        NotFoundError: ``channel-unknown``: nothing was ever released or served on it.
         UnavailableError: ``runner-elsewhere``: it runs on another machine.
     """
     ChannelName.parse(channel)
     lease = lease_path(project, channel)
     state = inspect_lease(lease)
+    if not state.is_alive and not runner_log_path(project, channel).exists():
+        known = {card.channel for card in list_runners(project)}
+        if channel not in known:
+            hint = did_you_mean(channel, known)
+            raise NotFoundError("channel-unknown", f"Nothing was ever served on '{channel}'", hint)
     if state.is_alive and not state.is_certain:
         raise UnavailableError("runner-elsewhere", f"The runner of {channel} runs on another machine", "stop it there")
     if state.is_alive:
@@ -170,10 +176,10 @@ def _card(project: Project, channel: str) -> RunnerCard:
 
 def _address(project: Project, channel: str) -> dict[str, Any]:
     try:
-        found: dict[str, Any] = json.loads(address_path(project, channel).read_bytes())
+        found = json.loads(address_path(project, channel).read_bytes())
     except (OSError, ValueError):
         return {}
-    return found
+    return found if isinstance(found, dict) else {}
 
 
 def _ask(url: str) -> dict[str, Any] | None:
