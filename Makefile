@@ -9,6 +9,8 @@ UV := $(shell command -v uv 2>/dev/null)
 PYTHON ?= $(shell for p in python3 python3.14 python3.13 python3.12 python3.11; do \
 	command -v $$p >/dev/null 2>&1 && $$p -c 'import sys; sys.exit(sys.version_info < (3, 11))' && echo $$p && break; done)
 DEMO ?= demo
+# jlpm is JupyterLab's own yarn; its scripts call it and jupyter-builder by name.
+JLPM = PATH="$(CURDIR)/$(BIN):$$PATH" jlpm
 
 ifeq ($(UV),)
 INSTALL = $(BIN)/python -m pip install --quiet --disable-pip-version-check --no-input
@@ -30,7 +32,7 @@ demo: $(VENV)/.runtime
 
 lab: $(VENV)/.runtime workbench/labextension/package.json
 	@test -f $(DEMO)/workbench.toml || $(BIN)/mlops init $(DEMO) --template shuttle
-	@cd $(DEMO) && ../$(BIN)/jupyter lab
+	@cd $(DEMO) && "$(CURDIR)/$(BIN)/jupyter" lab
 
 test: lint front-end
 	$(BIN)/pytest
@@ -44,8 +46,8 @@ lint: $(VENV)/.dev
 	$(BIN)/lint-imports
 
 front-end: $(VENV)/.dev workbench/labextension/package.json
-	cd labextension && ../$(BIN)/jlpm lint:check
-	cd labextension && ../$(BIN)/jlpm test
+	cd labextension && $(JLPM) lint:check
+	cd labextension && $(JLPM) test
 
 bench: $(VENV)/.dev
 	@for file in benchmarks/*.py; do echo "== $$file"; $(BIN)/python $$file || exit 1; done
@@ -81,11 +83,11 @@ FRONT_END := $(shell find labextension/src labextension/style labextension/schem
 
 labextension/node_modules/.installed: labextension/package.json labextension/yarn.lock | $(VENV)/.dev
 	@command -v node >/dev/null || { echo 'make: building the panel needs Node 20 or newer: https://nodejs.org'; exit 1; }
-	cd labextension && ../$(BIN)/jlpm install --immutable
+	cd labextension && $(JLPM) install --immutable
 	@touch $@
 
 workbench/labextension/package.json: $(FRONT_END) labextension/node_modules/.installed
-	cd labextension && ../$(BIN)/jlpm build:prod
+	cd labextension && $(JLPM) build:prod
 	@touch $@
 
 lock:

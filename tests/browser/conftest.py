@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import json
 import os
 import secrets
 import socket
@@ -44,9 +45,27 @@ class Lab:
         return f"{self.url}/lab/workspaces/{secrets.token_hex(4)}{path}?token={self.token}&reset"
 
 
+SETTINGS = {
+    "locale": ("@jupyterlab/translation-extension/plugin", "locale"),
+    "theme": ("@jupyterlab/apputils-extension/themes", "theme"),
+}
+
+
 @contextlib.contextmanager
-def start_lab(root: Path, home: Path, *options: str) -> Iterator[Lab]:
-    """Start JupyterLab as ``jupyter lab`` does, with an empty home, and stop it afterwards."""
+def start_lab(root: Path, home: Path, *options: str, **settings: str) -> Iterator[Lab]:
+    """Start JupyterLab as ``jupyter lab`` does, with an empty home, and stop it afterwards.
+
+    Args:
+        root: Folder to show.
+        home: Its home.
+        options: Further options of the command.
+        settings: ``locale`` and ``theme``, as the user would have chosen them.
+    """
+    for name, value in settings.items():
+        plugin, key = SETTINGS[name]
+        path = home / "config" / "lab" / "user-settings" / f"{plugin}.jupyterlab-settings"
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_text(json.dumps({key: value}), encoding="utf-8")
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))
         port = probe.getsockname()[1]
@@ -103,6 +122,14 @@ def lab(walked_road: WalkedRoad, tmp_path_factory: pytest.TempPathFactory) -> It
     """JupyterLab on the demo's project, used by its reviewer."""
     with start_lab(walked_road.project.root, tmp_path_factory.mktemp("lab-home")) as running:
         yield running
+
+
+def open_panel(page: Page, lab: Lab, path: str = "") -> None:
+    """Open JupyterLab and our panel."""
+    page.goto(lab.address(path))
+    page.wait_for_selector("#jupyterlab-splash", state="detached", timeout=90_000)
+    page.locator('.jp-SideBar .lm-TabBar-tab[data-id="mlops-workbench-panel"]').click()
+    page.wait_for_selector("#mlops-workbench-panel", state="visible")
 
 
 @pytest.fixture

@@ -1,5 +1,5 @@
 """The project as a whole is looked at with everything in it that a watched model leaves behind."""
 
-from tests.monitor.conftest import furnished, make_project, project
+from tests.monitor.conftest import furnished, furnished_once, make_project, project
 
-__all__ = ["furnished", "make_project", "project"]
+__all__ = ["furnished", "furnished_once", "make_project", "project"]

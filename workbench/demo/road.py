@@ -113,10 +113,10 @@ def _train(story: Narrator, people: People) -> list[JobCard]:
 
 def _review(story: Narrator, people: People, jobs: list[JobCard]) -> tuple[ReleaseCard, ReviewCard]:
     with story.step("Review: checks, then somebody else's signature") as conclude:
-        first = _request(story, people, jobs[0])
+        first = _approved_before(people, 0) or _request(story, people, jobs[0])
         _approve(story, people, first, "better than guessing the majority, reproduced")
         released = story.do(people.author, "release", first.id, review=first.id)
-        second = _request(story, people, jobs[1])
+        second = _approved_before(people, 1) or _request(story, people, jobs[1])
         if second.state == ReviewState.OPEN:
             story.say("   The author tries to approve the own model:")
             approve = find_verb("review approve").load()
@@ -129,6 +129,13 @@ def _review(story: Narrator, people: People, jobs: list[JobCard]) -> tuple[Relea
         passed = sum(check.result == CheckResult.PASS for check in second.checks)
         conclude(f"{passed} of {len(second.checks)} checks pass, signed by {REVIEWER}, 2 tricks refused")
     return released, second
+
+
+def _approved_before(people: People, position: int) -> ReviewCard | None:
+    """Return the first or the second review of an earlier walk: what was approved stays approved."""
+    reviews: list[ReviewCard] = list(find_verb("reviews").load()(people.author))
+    approved = sorted((r for r in reviews if r.state == ReviewState.APPROVED), key=lambda r: r.requested_at)
+    return approved[position] if position < len(approved) else None
 
 
 def _request(story: Narrator, people: People, job: JobCard) -> ReviewCard:

@@ -34,8 +34,9 @@ import { Selection } from './selection';
 export class Workbench implements IDisposable {
   /**
    * @param client The way to the server.
+   * @param language Language that alerts are worded in: `en` or `ja`.
    */
-  constructor(client: IClient) {
+  constructor(client: IClient, language: 'en' | 'ja' = 'en') {
     this._client = client;
     this.runs = new Resource(() => this._read('runs', { limit: 200 }));
     this.jobs = new Resource(() => this._read('jobs', {}));
@@ -45,7 +46,7 @@ export class Workbench implements IDisposable {
     this.releases = new Resource(() => this._read('releases', {}));
     this.runners = new Resource(() => this._read('runners', {}));
     this.monitors = new Resource(() => this._read('monitor', {}));
-    this.alerts = new Resource(() => this._read('alerts', {}));
+    this.alerts = new Resource(() => this._read('alerts', { language }));
   }
 
   readonly runs: Resource<readonly IRunCard[]>;

@@ -26,7 +26,8 @@ export const modelPlugin: JupyterFrontEndPlugin<IWorkbench> = {
   ): IWorkbench => {
     const language = translator ?? nullTranslator;
     const workbench = new Workbench(
-      new Client(app.serviceManager.serverSettings)
+      new Client(app.serviceManager.serverSettings),
+      language.languageCode.startsWith('ja') ? 'ja' : 'en'
     );
     const { contents, events } = app.serviceManager;
     const localPath = (path: string): string => contents.localPath(path);
