@@ -49,6 +49,8 @@ SETTINGS = {
     "locale": ("@jupyterlab/translation-extension/plugin", "locale"),
     "theme": ("@jupyterlab/apputils-extension/themes", "theme"),
 }
+_QUIET = ("@jupyterlab/apputils-extension/notification", {"fetchNews": "false", "checkForUpdates": False})
+"""No news and no updates: JupyterLab then asks nobody outside for anything."""
 
 
 @contextlib.contextmanager
@@ -61,11 +63,11 @@ def start_lab(root: Path, home: Path, *options: str, **settings: str) -> Iterato
         options: Further options of the command.
         settings: ``locale`` and ``theme``, as the user would have chosen them.
     """
-    for name, value in settings.items():
-        plugin, key = SETTINGS[name]
+    chosen = {SETTINGS[name][0]: {SETTINGS[name][1]: value} for name, value in settings.items()}
+    for plugin, values in (_QUIET, *chosen.items()):
         path = home / "config" / "lab" / "user-settings" / f"{plugin}.jupyterlab-settings"
         path.parent.mkdir(parents=True, exist_ok=True)
-        path.write_text(json.dumps({key: value}), encoding="utf-8")
+        path.write_text(json.dumps(values), encoding="utf-8")
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))
         port = probe.getsockname()[1]
@@ -106,9 +108,10 @@ def _await(url: str, process: subprocess.Popen[bytes], log: Path) -> None:
     raise AssertionError(f"JupyterLab did not start: {log.read_text()[-2000:]}")
 
 
-@pytest.fixture(scope="session")
+# Not for the session: while it lives, Playwright's loop runs in this thread, and tests with a loop of their own fail.
+@pytest.fixture(scope="module")
 def browser() -> Iterator[Browser]:
-    """One headless Chromium for all browser tests."""
+    """One headless Chromium for a module of browser tests."""
     built = REPOSITORY / "workbench" / "labextension" / "package.json"
     assert built.is_file(), "the panel is not built: make front-end"
     with sync_playwright() as playwright:
@@ -130,6 +133,20 @@ def open_panel(page: Page, lab: Lab, path: str = "") -> None:
     page.wait_for_selector("#jupyterlab-splash", state="detached", timeout=90_000)
     page.locator('.jp-SideBar .lm-TabBar-tab[data-id="mlops-workbench-panel"]').click()
     page.wait_for_selector("#mlops-workbench-panel", state="visible")
+
+
+def set_width(page: Page, width: int) -> None:
+    """Drag the left area's edge until the panel is so wide."""
+    handle = page.locator("#jp-main-split-panel > .lm-SplitPanel-handle:not(.lm-mod-hidden)").first
+    box = handle.bounding_box()
+    panel = page.locator("#mlops-workbench-panel").bounding_box()
+    assert box is not None
+    assert panel is not None
+    page.mouse.move(box["x"] + box["width"] / 2, box["y"] + 300)
+    page.mouse.down()
+    page.mouse.move(panel["x"] + width, box["y"] + 300, steps=4)
+    page.mouse.up()
+    page.wait_for_timeout(300)
 
 
 @pytest.fixture

@@ -9,7 +9,7 @@ import nbformat
 import pytest
 from playwright.sync_api import Page, expect
 
-from tests.browser.conftest import REPOSITORY, Lab, open_panel
+from tests.browser.conftest import REPOSITORY, Lab, open_panel, set_width
 from workbench.execute.jobs import submit, wait
 from workbench.experiment.runs import list_runs
 from workbench.foundation.project import Project
@@ -158,20 +158,6 @@ def test_a_screen_reader_and_a_narrow_panel_find_no_fault(page: Page, lab: Lab, 
           .filter(e => e.scrollWidth > e.clientWidth + 1).map(e => e.outerHTML.slice(0, 120))"""
     )
     assert overflow == []
-
-
-def set_width(page: Page, width: int) -> None:
-    """Drag the left area's edge until the panel is so wide."""
-    handle = page.locator("#jp-main-split-panel > .lm-SplitPanel-handle:not(.lm-mod-hidden)").first
-    box = handle.bounding_box()
-    panel = page.locator("#mlops-workbench-panel").bounding_box()
-    assert box is not None
-    assert panel is not None
-    page.mouse.move(box["x"] + box["width"] / 2, box["y"] + 300)
-    page.mouse.down()
-    page.mouse.move(panel["x"] + width, box["y"] + 300, steps=4)
-    page.mouse.up()
-    page.wait_for_timeout(300)
 
 
 def write_notebook(path: Path, *cells: str) -> None:
