@@ -26,6 +26,7 @@ from workbench.contract.status import RunState
 from workbench.experiment import tracking
 from workbench.experiment.capture import InputRecorder, environment, git_state, paused
 from workbench.experiment.liveness import HEARTBEAT_TAG, lease_path
+from workbench.experiment.reap import reap_dead_runs
 from workbench.experiment.tags import split_tag
 from workbench.foundation.canonical import digest_file
 from workbench.foundation.durable import append_line, write_atomic
@@ -69,6 +70,7 @@ def run(name: str = "", *, source: str = "") -> Iterator[str]:
     if _is_in_job():
         yield join_job_run()
         return
+    _end_the_dead(session.project)
     run_id = _start(session, name, source)
     lease = Lease(lease_path(session.project, run_id))
     tracking.set_tags(session.project, run_id, {HEARTBEAT_TAG: str(int(time.time()))})
@@ -234,6 +236,14 @@ def _start(session: _Session, name: str, source: str) -> str:
         "mlflow.parentRunId": session.runs[-1] if session.runs else "",
     }
     return tracking.start_run(session.project, name=name, source=notebook, tags=tags)
+
+
+def _end_the_dead(project: Project) -> None:
+    """Write the end of runs whose kernel was killed: where no Jupyter server watches, the next run is who notices."""
+    try:
+        reap_dead_runs(project)
+    except WorkbenchError as error:
+        sys.stderr.write(f"workbench: the end of a dead run could not be written: {error}\n")
 
 
 def _end(session: _Session, run_id: str, state: RunState, error: str) -> None:

@@ -97,6 +97,7 @@ def start_run(
         params: Parameters to log at once.
         tags: Tags beside ``workbench.actor`` and ``workbench.source``.
     """
+    project.journal.head()  # a journal that is damaged refuses before MLflow has a run that nobody would end
     client = tracking_client(project)
     all_tags = {
         "mlflow.user": project.actor,
