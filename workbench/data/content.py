@@ -14,7 +14,7 @@ from workbench.contract.data import DatasetVersion
 from workbench.data import dvc_store
 from workbench.data.pointers import Pointer
 from workbench.foundation.durable import sync_folder
-from workbench.foundation.errors import IntegrityError, storage_errors
+from workbench.foundation.errors import IntegrityError, read_errors, storage_errors
 from workbench.foundation.project import Project
 
 _CHUNK = 1 << 20
@@ -41,7 +41,7 @@ def file_md5(path: Path) -> str:
     key = (str(path), status.st_size, status.st_mtime_ns, status.st_ino)
     if key in _digests:
         return _digests[key]
-    with path.open("rb") as stream:
+    with read_errors(path), path.open("rb") as stream:
         digest = _md5()
         while chunk := stream.read(_CHUNK):
             digest.update(chunk)

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import logging
 import os
+import sqlite3
 import time
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
@@ -113,6 +114,8 @@ def _locked_repo(project: Project) -> Iterator[Any]:
 @contextmanager
 def _dvc_errors(project: Project) -> Iterator[None]:
     _quiet_dvc()
+
+    from diskcache import Timeout  # type: ignore[import-untyped]
     from dvc.exceptions import DvcException, OutputDuplicationError, OverlappingOutputPathsError
     from dvc.rwlock import RWLockFileCorruptedError, RWLockFileFormatError
 
@@ -126,6 +129,10 @@ def _dvc_errors(project: Project) -> Iterator[None]:
     except (OverlappingOutputPathsError, OutputDuplicationError) as error:
         hint = "record the outer folder, or stop tracking one of them: dvc remove <path>.dvc"
         raise ConflictError("data-overlaps", _first_line(error), hint) from error
+    except (sqlite3.OperationalError, Timeout) as error:
+        # DVC notes in a database what it has hashed; where that cannot grow, nothing else can.
+        hint = "free some space and stop other dvc commands, then repeat: df -h ."
+        raise StorageError("data-unwritable", f"DVC cannot write its notes: {_first_line(error)}", hint) from error
     except DvcException as error:
         refusal = error.__cause__ if isinstance(error.__cause__, OSError) else refusals.first
         if refusal:

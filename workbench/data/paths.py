@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from workbench.foundation.errors import NotFoundError, UsageError, did_you_mean
-from workbench.foundation.project import STATE_DIR, Project
+from workbench.foundation.errors import NotFoundError, UsageError, did_you_mean, read_errors
+from workbench.foundation.project import STATE_DIR, Project, expanded
 
 _NOT_DATA = frozenset({STATE_DIR, ".dvc", ".git"})
 
@@ -43,7 +43,12 @@ def relative_path(project: Project, name: str) -> str:
     Raises:
         UsageError: ``path-outside-project``, also where a link leads out.
     """
-    given = Path(name).expanduser()
+    with read_errors(project.root / name):  # a name may be too long to be asked for
+        return _relative(project, name)
+
+
+def _relative(project: Project, name: str) -> str:
+    given = expanded(name)
     in_project = project.root / given
     path = in_project if given.is_absolute() or in_project.exists() else Path.cwd() / given
     if not path.exists() and not given.is_absolute():

@@ -22,7 +22,7 @@ from workbench.execute.ledger import card_of, find_record, record_ended, record_
 from workbench.execute.notebook import Notebook, read_notebook, require_kernel
 from workbench.execute.parameters import bind_parameters, default_values
 from workbench.foundation.canonical import digest_bytes
-from workbench.foundation.errors import UnavailableError, UsageError, storage_errors
+from workbench.foundation.errors import UnavailableError, UsageError, read_errors, storage_errors
 from workbench.foundation.project import Project
 
 _WAIT_FOR_RUN_S = 300.0
@@ -83,9 +83,10 @@ def find_notebook(files_root: Path, notebook: str) -> Notebook:
         UsageError: ``notebook-outside-project``: a run must be able to name its source.
     """
     path = files_root / notebook
-    if not path.is_file() and Path(notebook).is_file():
-        path = Path(notebook)
-    path = path.resolve()
+    with read_errors(path):  # a name may be too long to be asked for
+        if not path.is_file() and Path(notebook).is_file():
+            path = Path(notebook)
+        path = path.resolve()
     if not path.is_relative_to(files_root.resolve()):
         message = f"{path} does not lie in the project {files_root}"
         raise UsageError("notebook-outside-project", message, f"copy it: cp '{path}' '{files_root}'")

@@ -28,6 +28,9 @@ from difflib import get_close_matches
 from pathlib import Path
 from typing import ClassVar
 
+_SHOWN = 500
+"""Characters of a path that an error shows: it may be its length that is wrong."""
+
 
 class WorkbenchError(Exception):
     """Say what happened and how to mend it, through every door in the same words.
@@ -175,6 +178,6 @@ def read_errors(path: Path) -> Iterator[None]:
     except OSError as error:
         raise StorageError(
             "file-not-readable",
-            f"Cannot read {path}: {error.strerror}",
-            f"check what it is, its owner and mode: ls -ld '{path}'",
+            f"Cannot read {str(path)[-_SHOWN:]}: {(error.strerror or 'refused').lower()}",
+            f"check what it is, its owner and mode: ls -ld '{path.parent}'",
         ) from error

@@ -45,10 +45,10 @@ class Project:
         """Open the project that ``start`` (by default the working directory) lies in.
 
         Raises:
-            NotFoundError: ``project-missing``.
+            NotFoundError: ``project-missing`` or ``folder-gone``.
             UsageError: ``workbench.toml`` is not valid.
         """
-        root = find_root(start or Path.cwd())
+        root = find_root(start or working_folder())
         return cls(root, load_config(root / FILE_NAME), actor or default_actor(root), key_path or default_key_path())
 
     @property
@@ -77,6 +77,19 @@ class Project:
         return Store(self.state_dir / "store")
 
 
+def working_folder() -> Path:
+    """Return the working directory.
+
+    Raises:
+        NotFoundError: ``folder-gone``: it was deleted while somebody stood in it.
+    """
+    try:
+        return Path.cwd()
+    except FileNotFoundError:
+        hint = "change to one that exists, or restart the kernel"
+        raise NotFoundError("folder-gone", "The working directory was deleted", hint) from None
+
+
 def find_root(start: Path) -> Path:
     """Return the nearest folder upwards that holds a ``workbench.toml``.
 
@@ -88,6 +101,11 @@ def find_root(start: Path) -> Path:
         if (candidate / FILE_NAME).is_file():
             return candidate
     raise NotFoundError("project-missing", f"{folder} is in no project", "create one: mlops init --template shuttle")
+
+
+def expanded(path: str | Path) -> Path:
+    """Return a path with ``~`` spelled out; ``~nobody``, for whom there is no home, stays as it is."""
+    return Path(os.path.expanduser(path))  # noqa: PTH111 - Path.expanduser raises a bare RuntimeError for ~nobody
 
 
 def default_actor(root: Path) -> str:
@@ -108,6 +126,6 @@ def default_actor(root: Path) -> str:
 def default_key_path() -> Path | None:
     """Return the signing key: ``WORKBENCH_SIGNING_KEY``, else ``~/.ssh/id_ed25519`` where it exists."""
     if path := os.environ.get("WORKBENCH_SIGNING_KEY"):
-        return Path(path).expanduser()
+        return expanded(path)
     usual = Path.home() / ".ssh" / "id_ed25519"
     return usual if usual.is_file() else None

@@ -15,7 +15,7 @@ from workbench.contract.project import Created
 from workbench.foundation.config import FILE_NAME
 from workbench.foundation.durable import write_atomic
 from workbench.foundation.errors import NotFoundError, UnavailableError, UsageError, did_you_mean, storage_errors
-from workbench.foundation.project import Project, default_actor
+from workbench.foundation.project import Project, default_actor, expanded
 
 _MANIFEST = "template.toml"
 
@@ -34,7 +34,7 @@ def create_project(folder: Path = Path(), template: str = "shuttle", name: str =
         StorageError: The folder is not writable or the disk is full.
     """
     source = _find_template(template)
-    root = folder.expanduser().resolve()
+    root = expanded(folder).resolve()
     if root.exists() and not root.is_dir():
         raise UsageError("folder-is-file", f"{root} is a file", "name a folder: mlops init my-project")
     chosen = name or root.name

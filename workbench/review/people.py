@@ -13,7 +13,7 @@ from workbench.foundation.durable import write_atomic
 from workbench.foundation.errors import ConflictError, UsageError
 from workbench.foundation.identity import AllowedSigners, PublicKey, create_key, parse_public_key, read_public_key
 from workbench.foundation.lock import hold_lock
-from workbench.foundation.project import Project
+from workbench.foundation.project import Project, expanded
 from workbench.review.persons import person_of
 from workbench.review.policy import REVIEWERS_PATH
 from workbench.review.statement import NAMESPACES
@@ -32,7 +32,7 @@ def create_identity(project: Project, path: str = "", principal: str = "") -> Re
         principal: Your name as reviewer, usually a mail address; by default who you are here.
     """
     name = _checked_principal(principal or project.actor)
-    key_path = Path(path).expanduser() if path else Path.home() / ".ssh" / "id_ed25519"
+    key_path = expanded(path) if path else Path.home() / ".ssh" / "id_ed25519"
     key = create_key(key_path, comment=name)
     return Reviewer(name, key.fingerprint)
 
@@ -91,4 +91,4 @@ def _read_key(text: str) -> PublicKey:
     """Read a key given as a line or as a path; a private key is refused, whatever it is called."""
     if re.match(r"(ssh|ecdsa|sk)-\S+ ", text.strip()):
         return parse_public_key(text)
-    return read_public_key(Path(text).expanduser())
+    return read_public_key(expanded(text))

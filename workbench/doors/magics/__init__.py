@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from workbench.foundation.errors import UsageError, WorkbenchError
+from workbench.foundation.project import find_root, working_folder
 
 if TYPE_CHECKING:
     from IPython.core.interactiveshell import InteractiveShell
@@ -48,7 +49,8 @@ def mlops_line(line: str) -> Any:
     if call.help:
         sys.stdout.write(call.help)
         return None
-    result = carry_out(call, folder=notebook_folder(), progress=ProgressBar(sys.stdout, ""))
+    folder = None if call.project else notebook_folder()
+    result = carry_out(call, folder=folder, progress=ProgressBar(sys.stdout, ""))
     if call.as_json:
         from workbench.doors.encoding import to_json
 
@@ -72,7 +74,7 @@ def notebook_folder() -> Path:
     """Return the folder of the notebook that runs in this kernel, as far as Jupyter tells."""
     session = os.environ.get("JPY_SESSION_NAME", "")
     folder = Path(session).parent
-    return folder if session and folder.is_dir() else Path.cwd()
+    return folder if session and folder.is_dir() else working_folder()
 
 
 def _cell_magic(shell: InteractiveShell) -> Any:
@@ -92,8 +94,6 @@ def _cell_magic(shell: InteractiveShell) -> Any:
 
 def _start_capture(shell: InteractiveShell) -> None:
     """Record inputs and code, where the kernel works in a project; outside of one there is nothing to record to."""
-    from workbench.foundation.project import find_root
-
     try:
         root = find_root(Path(os.environ.get("WORKBENCH_PROJECT") or notebook_folder()))
     except WorkbenchError:
