@@ -16,7 +16,7 @@ from pathlib import Path
 
 from workbench.doors.server.location import project_folder
 from workbench.foundation.config import FILE_NAME
-from workbench.foundation.project import Project
+from workbench.foundation.project import STATE_DIR, Project
 
 _SHARED_S = 10.0
 """Seconds for which readers share an open project."""
@@ -25,7 +25,7 @@ _SHARED_S = 10.0
 @dataclass(frozen=True)
 class _Shared:
     project: Project
-    stamp: int
+    stamp: tuple[int, int]
     opened_at: float
 
 
@@ -46,7 +46,7 @@ class OpenProjects:
             UsageError: ``path-outside``, or ``workbench.toml`` is not valid.
         """
         folder = project_folder(self.server_root, location)
-        stamp = (folder / FILE_NAME).stat().st_mtime_ns
+        stamp = _stamp(folder)
         with self._lock:
             found = self._shared.get(folder)
             if found is None or found.stamp != stamp or time.monotonic() - found.opened_at > _SHARED_S:
@@ -70,6 +70,15 @@ class OpenProjects:
             yield project
         finally:
             close(project)
+
+
+def _stamp(folder: Path) -> tuple[int, int]:
+    """Tell a project from what it was: another configuration, or another journal in its place (a restored backup)."""
+    try:
+        journal = (folder / STATE_DIR / "journal.db").stat().st_ino
+    except OSError:
+        journal = 0
+    return (folder / FILE_NAME).stat().st_mtime_ns, journal
 
 
 def close(project: Project) -> None:
