@@ -73,4 +73,4 @@ class Narrator:
 
     def table(self) -> str:
         """Return the closing table."""
-        return align((("step", "took", "what came of it"), *self.rows), max_width=160)
+        return align((("step", "took", "what came of it"), *self.rows))

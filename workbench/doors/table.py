@@ -39,6 +39,10 @@ _COLUMNS: dict[str, tuple[str, ...]] = {
 }
 
 
+_LONGEST = 72
+"""A mapping longer than this is cut in a table; ``--json`` has it all."""
+
+
 def is_card(value: Any) -> bool:
     """Whether the value is one contract dataclass."""
     return dataclasses.is_dataclass(value) and not isinstance(value, type)
@@ -62,7 +66,7 @@ def cell(name: str, value: Any) -> str:
     if isinstance(value, int):
         return _size(value) if name.endswith("bytes") or name == "size" else f"{value:,}"
     if isinstance(value, Mapping):
-        return ", ".join(f"{key}={cell(key, item)}" for key, item in value.items()) or "–"
+        return _short(", ".join(f"{key}={cell(key, item)}" for key, item in value.items())) or "–"
     if isinstance(value, tuple):
         return (f"{len(value)}" if value and is_card(value[0]) else ", ".join(map(str, value))) or "–"
     return str(value)
@@ -100,6 +104,10 @@ def heading(name: str) -> str:
     """Return a field's name as a heading: ``started_at`` → ``started``."""
     plain = re.sub(r"_(at|bytes)$", "", name)
     return re.sub(r"^is_", "", plain).replace("_s", " (s)" if plain.endswith("_s") else "_s").replace("_", " ")
+
+
+def _short(text: str) -> str:
+    return text if len(text) <= _LONGEST else text[: _LONGEST - 1] + "…"
 
 
 def _text(value: str) -> str:

@@ -5,7 +5,6 @@ Width counts Japanese characters as two columns, as terminals do.
 
 from __future__ import annotations
 
-import shutil
 import unicodedata
 from typing import Any, TextIO
 
@@ -34,14 +33,13 @@ def render_table(cards: tuple[Any, ...]) -> str:
     return align((tuple(heading(name) for name in names), *rows))
 
 
-def align(rows: tuple[tuple[str, ...], ...], *, max_width: int | None = None) -> str:
-    """Return rows in columns; the last column is cut where the terminal ends."""
+def align(rows: tuple[tuple[str, ...], ...]) -> str:
+    """Return rows in columns; a long line is left to the terminal to wrap, so that no hint is ever cut off."""
     widths = [max(width_of(row[i]) for row in rows) for i in range(len(rows[0]))]
-    limit = max_width or max(80, shutil.get_terminal_size((120, 24)).columns)
     lines = []
     for row in rows:
         padded = [text + " " * (width - width_of(text)) for text, width in zip(row, widths, strict=True)]
-        lines.append(_cut("  ".join(padded).rstrip(), limit))
+        lines.append("  ".join(padded).rstrip())
     return "\n".join(lines)
 
 
@@ -84,18 +82,6 @@ class ProgressBar:
         elif words or self._done == self._cells:
             self._stream.write(line + "\n" if words else "")
         self._stream.flush()
-
-
-def _cut(line: str, limit: int) -> str:
-    if width_of(line) <= limit:
-        return line
-    kept, width = "", 0
-    for character in line:
-        width += width_of(character)
-        if width >= limit:
-            break
-        kept += character
-    return kept + "…"
 
 
 def _indent(text: str) -> str:
