@@ -26,7 +26,6 @@ from workbench.contract.status import RunState
 from workbench.experiment import tracking
 from workbench.experiment.capture import InputRecorder, environment, git_state, paused
 from workbench.experiment.liveness import HEARTBEAT_TAG, lease_path
-from workbench.experiment.reap import reap_dead_runs
 from workbench.experiment.tags import split_tag
 from workbench.foundation.canonical import digest_file
 from workbench.foundation.durable import append_line, write_atomic
@@ -240,6 +239,8 @@ def _start(session: _Session, name: str, source: str) -> str:
 
 def _end_the_dead(project: Project) -> None:
     """Write the end of runs whose kernel was killed: where no Jupyter server watches, the next run is who notices."""
+    from workbench.experiment.reap import reap_dead_runs  # reading runs imports SQLAlchemy; loading must not
+
     try:
         reap_dead_runs(project)
     except WorkbenchError as error:
