@@ -70,6 +70,7 @@ $(VENV)/.runtime: requirements/runtime.txt pyproject.toml | $(BIN)/python
 	@mkdir -p $(VENV)/etc/jupyter/jupyter_server_config.d $(VENV)/share/jupyter/labextensions/@mlops-workbench
 	@ln -sfn "$(CURDIR)/workbench/doors/server/jupyter-config/mlops_workbench.json" \
 	  $(VENV)/etc/jupyter/jupyter_server_config.d/mlops_workbench.json
+	@rm -rf $(VENV)/share/jupyter/labextensions/@mlops-workbench/labextension  # else the link would land inside it
 	@ln -sfn "$(CURDIR)/workbench/labextension" $(VENV)/share/jupyter/labextensions/@mlops-workbench/labextension
 	@touch $@
 
