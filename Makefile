@@ -32,7 +32,7 @@ demo: $(VENV)/.runtime
 
 lab: $(VENV)/.runtime workbench/labextension/package.json
 	@test -f $(DEMO)/workbench.toml || $(BIN)/mlops init $(DEMO) --template shuttle
-	@cd $(DEMO) && "$(CURDIR)/$(BIN)/jupyter" lab
+	@cd $(DEMO) && "$(CURDIR)/$(BIN)/jupyter" lab $(if $(filter 0,$(shell id -u)),--allow-root)
 
 test: lint front-end
 	$(BIN)/pytest
