@@ -194,7 +194,11 @@ def point_weights_elsewhere(folder):
         ("manifest-malformed", edit_manifest(file="../../etc/passwd")),
         ("manifest-malformed", edit_manifest(format=2)),
         ("manifest-malformed", edit_manifest(surprise=1)),
-        ("model-signature", edit_manifest(features=[{"name": "a"}, {"name": "b"}])),
+        ("manifest-malformed", edit_manifest(features=[{"name": "a"}, {"name": "b"}])),
+        (
+            "model-signature",
+            edit_manifest(features=[{"name": "a"}, {"name": "b"}], example_inputs=[[0.0, 0.0]] * 4),
+        ),
         ("model-unreadable", lambda folder: (folder / "model.onnx").write_bytes(b"no model")),
         ("manifest-malformed", lambda folder: (folder / "workbench.json").unlink()),
         ("model-external-data", point_weights_elsewhere),
