@@ -61,6 +61,16 @@ def test_inside_a_repository_only_its_own_files_are_committed(tmp_path: Path) ->
     assert "secret.txt" not in listed
 
 
+def test_a_folder_that_the_repository_around_it_ignores_gets_its_own(tmp_path: Path) -> None:
+    subprocess.run(["git", "init", "-q", str(tmp_path)], check=True)
+    (tmp_path / ".gitignore").write_text("/demo/\n")
+    create_project(tmp_path / "demo", template="blank")
+    top = ["git", "-C", str(tmp_path / "demo"), "rev-parse", "--show-toplevel"]
+    found = subprocess.run(top, check=True, capture_output=True, text=True).stdout.strip()
+    assert Path(found) == (tmp_path / "demo").resolve()
+    assert create_project(tmp_path / "demo", template="blank").files == ()
+
+
 def test_bad_input_makes_nothing(tmp_path: Path) -> None:
     with pytest.raises(NotFoundError) as caught:
         create_project(tmp_path / "p", template="shutle")

@@ -116,8 +116,14 @@ def _record_in_git(root: Path, files: list[str]) -> None:
 
 
 def _is_in_git(root: Path) -> bool:
+    """Whether a repository takes the project's files; one around it that ignores the folder does not."""
     try:
-        command = ["git", "-C", str(root), "rev-parse", "--is-inside-work-tree"]
-        return subprocess.run(command, check=False, capture_output=True).returncode == 0
+        inside = subprocess.run(
+            ["git", "-C", str(root), "rev-parse", "--is-inside-work-tree"], check=False, capture_output=True
+        )
+        ignored = subprocess.run(
+            ["git", "-C", str(root), "check-ignore", "--quiet", str(root)], check=False, capture_output=True
+        )
     except FileNotFoundError:
         return False
+    return inside.returncode == 0 and ignored.returncode != 0
