@@ -9,6 +9,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field
 from typing import Any
 
+from workbench.contract.job import JobCard
 from workbench.doors.call import follow_job
 from workbench.doors.terminal import ProgressBar, align
 from workbench.foundation.errors import WorkbenchError
@@ -50,11 +51,9 @@ class Narrator:
         self.say(f"   $ mlops {words} {shown}".rstrip())
         return find_verb(words).load()(project, **arguments)
 
-    def follow(self, project: Project, job: Any) -> Any:
+    def follow(self, project: Project, job: JobCard) -> JobCard:
         """Show a job's progress to its end."""
-        return follow_job(
-            project, job, ProgressBar(sys.stdout, f"     {job.name}" if hasattr(job, "name") else "     ")
-        )
+        return follow_job(project, job, ProgressBar(sys.stdout, f"     {job.id}"))
 
     def refused(self, action: Callable[[], Any], code: str) -> str:
         """Carry out what must be refused, show the refusal and return its code.
