@@ -22,7 +22,7 @@ __version__ = "0.1.0"
 if TYPE_CHECKING:
     from IPython.core.interactiveshell import InteractiveShell
 
-    from workbench.experiment.model import save_model
+    from workbench.experiment.model.save import save_model
     from workbench.experiment.session import log, log_input, log_params, run
 
 __all__ = ["__version__", "log", "log_input", "log_params", "run", "save_model"]
@@ -32,7 +32,7 @@ _LAZY = {
     "log_input": "workbench.experiment.session",
     "log_params": "workbench.experiment.session",
     "run": "workbench.experiment.session",
-    "save_model": "workbench.experiment.model",
+    "save_model": "workbench.experiment.model.save",
 }
 
 

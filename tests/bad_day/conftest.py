@@ -18,8 +18,9 @@ import pytest
 from tests.bad_day import situations
 from workbench.data.versions import snapshot
 from workbench.doors.cli import main
-from workbench.experiment import session, tracking
-from workbench.experiment.model import save_model
+from workbench.experiment import session
+from workbench.experiment.model.save import save_model
+from workbench.experiment.store import tracking
 from workbench.foundation.identity import create_key
 from workbench.foundation.project import Project
 from workbench.project.template import create_project

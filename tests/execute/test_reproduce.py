@@ -12,7 +12,7 @@ from workbench.data.versions import snapshot
 from workbench.execute.jobs import job_events, submit, wait
 from workbench.execute.reproduce import reproduce
 from workbench.experiment.runs import show_run
-from workbench.experiment.tracking import finish_run, start_run
+from workbench.experiment.store.tracking import finish_run, start_run
 from workbench.foundation.errors import UnknownResultError
 from workbench.foundation.project import Project
 

@@ -7,7 +7,8 @@ from pathlib import Path
 
 import pytest
 
-from workbench.experiment import session, tracking
+from workbench.experiment import session
+from workbench.experiment.store import tracking
 from workbench.foundation.project import Project
 
 ENVIRONMENT = ("MLFLOW_RUN_ID", "MLFLOW_TRACKING_URI", "WORKBENCH_RUN_FILE", "WORKBENCH_JOB", "WORKBENCH_PROJECT")

@@ -12,8 +12,10 @@ import pandas as pd
 import pytest
 
 from workbench.data.versions import snapshot
-from workbench.experiment import capture
-from workbench.experiment.capture import InputRecorder, environment, git_state
+from workbench.experiment.capture import inputs as capture
+from workbench.experiment.capture.environment import environment
+from workbench.experiment.capture.git import git_state
+from workbench.experiment.capture.inputs import InputRecorder
 
 
 @pytest.fixture
@@ -51,7 +53,7 @@ def test_numpy_is_seen_and_what_native_code_opens_can_be_named(project, recorder
     recorder.is_paused = False
     np.load("x.npy")
     pd.read_parquet("t.parquet")
-    assert paths(recorder) == ["x.npy"], "pandas hands Parquet to native code; if it is seen now, say so in capture.py"
+    assert paths(recorder) == ["x.npy"], "pandas hands Parquet to native code; if it is seen now, say so in capture/inputs.py"
     recorder.note("t.parquet")
     assert paths(recorder) == ["t.parquet", "x.npy"]
 

@@ -16,9 +16,9 @@ from sklearn.svm import LinearSVC
 
 import workbench
 from workbench.contract.model import parse_manifest
-from workbench.experiment.artifacts import local_folder
-from workbench.experiment.rows import RunQuery
 from workbench.experiment.runs import reader_of, show_run
+from workbench.experiment.store.artifacts import local_folder
+from workbench.experiment.store.rows import RunQuery
 from workbench.foundation.errors import UsageError
 
 RANDOM = np.random.default_rng(0)

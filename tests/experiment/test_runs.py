@@ -6,11 +6,11 @@ import time
 
 import pytest
 
-from workbench.experiment import tracking
-from workbench.experiment.rows import RunQuery
-from workbench.experiment.rows_client import ClientRows
 from workbench.experiment.runs import compare_runs, list_runs, reader_of, show_run
-from workbench.experiment.tags import joined_tag, split_tag
+from workbench.experiment.store import tracking
+from workbench.experiment.store.rows import RunQuery
+from workbench.experiment.store.rows_client import ClientRows
+from workbench.experiment.store.tags import joined_tag, split_tag
 from workbench.foundation.errors import NotFoundError, UsageError
 from workbench.foundation.project import Project
 
@@ -110,7 +110,7 @@ def test_a_run_is_found_by_the_beginning_of_its_id(project, runs):
 
 
 def test_an_ambiguous_beginning_is_refused(project, runs, monkeypatch):
-    monkeypatch.setattr("workbench.experiment.rows_sql.SqlRows.ids_with_prefix", lambda *_: runs[:2])
+    monkeypatch.setattr("workbench.experiment.store.rows_sql.SqlRows.ids_with_prefix", lambda *_: runs[:2])
     with pytest.raises(UsageError) as refusal:
         show_run(project, "a")
     assert refusal.value.code == "run-ambiguous"

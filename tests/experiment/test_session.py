@@ -10,9 +10,10 @@ import mlflow
 import pytest
 
 import workbench
-from workbench.experiment import session, tracking
+from workbench.experiment import session
 from workbench.experiment.reap import reap_dead_runs
 from workbench.experiment.runs import list_runs, show_run
+from workbench.experiment.store import tracking
 from workbench.foundation.errors import UnavailableError, UsageError
 from workbench.foundation.lease import HEARTBEAT_S
 

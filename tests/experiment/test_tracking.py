@@ -9,8 +9,8 @@ from dataclasses import replace
 
 import pytest
 
-from workbench.experiment import tracking
 from workbench.experiment.runs import list_runs, show_run
+from workbench.experiment.store import tracking
 from workbench.foundation.config import TrackingSection
 from workbench.foundation.errors import NotFoundError, StorageError, UsageError, WorkbenchError
 
@@ -22,7 +22,7 @@ def test_four_processes_create_the_store_at_once(tmp_path):
         """
         import sys
         from pathlib import Path
-        from workbench.experiment import tracking
+        from workbench.experiment.store import tracking
         from workbench.foundation.project import Project
         project = Project.open(Path(sys.argv[1]))
         run = tracking.start_run(project, name="first")

@@ -15,7 +15,7 @@ import pytest
 from workbench.contract.model import Feature, ModelManifest
 from workbench.contract.release import ReleaseCard
 from workbench.contract.review import CheckReport, Decision
-from workbench.experiment.tracking import finish_run, log_artifacts, log_metrics, start_run
+from workbench.experiment.store.tracking import finish_run, log_artifacts, log_metrics, start_run
 from workbench.foundation.canonical import digest_bytes
 from workbench.foundation.project import Project
 from workbench.monitor.reference import Reference, parse_reference

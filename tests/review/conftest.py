@@ -12,7 +12,7 @@ import numpy as np
 import pytest
 
 from workbench.contract.model import Feature, ModelManifest
-from workbench.experiment import tracking
+from workbench.experiment.store import tracking
 from workbench.foundation.config import load_config
 from workbench.foundation.identity import create_key
 from workbench.foundation.project import Project

@@ -13,7 +13,7 @@ import time
 
 import pytest
 
-from workbench.experiment import tracking
+from workbench.experiment.store import tracking
 from workbench.foundation.errors import (
     ConflictError,
     DeniedError,

@@ -13,7 +13,7 @@ from dataclasses import replace
 import pytest
 
 from workbench.contract.status import ReleaseState
-from workbench.experiment import tracking
+from workbench.experiment.store import tracking
 from workbench.foundation.errors import (
     DeniedError,
     IntegrityError,

@@ -50,17 +50,19 @@ class WorkbenchEngine(NBClientEngine):  # type: ignore[misc]  # papermill has no
 
 @contextmanager
 def _tracked(project: Project, source: Path, params: dict[str, str]) -> Iterator[dict[str, Any]]:
-    from workbench.experiment import capture, tracking
+    from workbench.experiment.capture.environment import environment
+    from workbench.experiment.capture.git import git_state
+    from workbench.experiment.store import tracking
     from workbench.foundation.lease import Lease
 
     tracking.ensure_store(project)
     relative = _relative(source, project.root)
-    digest, python, _ = capture.environment()
+    digest, python, _ = environment()
     tags = {
         "workbench.actor": project.actor,
         "workbench.source": relative,
         "workbench.target": "papermill",
-        "workbench.commit": capture.git_state(project),
+        "workbench.commit": git_state(project),
         "workbench.notebook_digest": digest_file(source) if source.is_file() else "",
         "workbench.environment_digest": digest,
         "workbench.python": python,
@@ -112,7 +114,7 @@ def _keep_notebook(project: Project, run: str, notebook: Any) -> None:
         return
     import nbformat
 
-    from workbench.experiment import tracking
+    from workbench.experiment.store import tracking
 
     with tempfile.TemporaryDirectory(prefix="wb-") as folder:
         nbformat.write(notebook, Path(folder) / "output.ipynb")

@@ -10,9 +10,10 @@ from typing import Any
 from workbench.compute.folder import JobFolder, Progress
 from workbench.compute.targets import TargetStatus
 from workbench.contract.status import JobState, RunState
-from workbench.experiment.capture import environment, git_state
-from workbench.experiment.tags import split_tag
-from workbench.experiment.tracking import finish_run, log_artifacts, set_tags, start_run
+from workbench.experiment.capture.environment import environment
+from workbench.experiment.capture.git import git_state
+from workbench.experiment.store.tags import split_tag
+from workbench.experiment.store.tracking import finish_run, log_artifacts, set_tags, start_run
 from workbench.foundation.project import Project
 
 _RUN_STATES = {JobState.SUCCEEDED: RunState.FINISHED, JobState.FAILED: RunState.FAILED}

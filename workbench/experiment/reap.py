@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 from workbench.contract.status import RunState
-from workbench.experiment.liveness import dead_runs, lease_path
 from workbench.experiment.runs import reader_of
-from workbench.experiment.tracking import finish_run
+from workbench.experiment.store.liveness import dead_runs, lease_path
+from workbench.experiment.store.tracking import finish_run
 from workbench.foundation.project import Project
 
 

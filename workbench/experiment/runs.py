@@ -10,11 +10,11 @@ from pathlib import PurePosixPath
 
 from workbench.contract.run import Difference, InputFile, MetricPoint, RunCard, RunComparison, RunDetail
 from workbench.contract.status import RunState
-from workbench.experiment.liveness import dead_runs
-from workbench.experiment.rows import MetricRow, RunQuery, RunReader, RunRow, state_of
-from workbench.experiment.rows_sql import SqlRows
-from workbench.experiment.tags import joined_tag
-from workbench.experiment.tracking import sqlite_path
+from workbench.experiment.store.liveness import dead_runs
+from workbench.experiment.store.rows import MetricRow, RunQuery, RunReader, RunRow, state_of
+from workbench.experiment.store.rows_sql import SqlRows
+from workbench.experiment.store.tags import joined_tag
+from workbench.experiment.store.tracking import sqlite_path
 from workbench.foundation.errors import NotFoundError, UsageError, did_you_mean
 from workbench.foundation.project import Project
 
@@ -90,7 +90,7 @@ def reader_of(project: Project) -> RunReader:
     path = sqlite_path(project)
     if path is not None:
         return SqlRows(path, project.config.project.name)
-    from workbench.experiment.rows_client import ClientRows
+    from workbench.experiment.store.rows_client import ClientRows
 
     return ClientRows(project)
 

@@ -23,10 +23,12 @@ from pathlib import Path
 from typing import Any
 
 from workbench.contract.status import RunState
-from workbench.experiment import tracking
-from workbench.experiment.capture import InputRecorder, environment, git_state, paused
-from workbench.experiment.liveness import HEARTBEAT_TAG, lease_path
-from workbench.experiment.tags import split_tag
+from workbench.experiment.capture.environment import environment
+from workbench.experiment.capture.git import git_state
+from workbench.experiment.capture.inputs import InputRecorder, paused
+from workbench.experiment.store import tracking
+from workbench.experiment.store.liveness import HEARTBEAT_TAG, lease_path
+from workbench.experiment.store.tags import split_tag
 from workbench.foundation.canonical import digest_file
 from workbench.foundation.durable import append_line, write_atomic
 from workbench.foundation.errors import UnavailableError, UsageError, WorkbenchError

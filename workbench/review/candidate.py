@@ -16,10 +16,10 @@ from pathlib import Path
 from workbench.contract.model import HOLDOUT_FILE, MANIFEST_FILE, ModelManifest, parse_manifest
 from workbench.contract.run import RunCard, RunDetail
 from workbench.contract.status import RunState
-from workbench.experiment.artifacts import local_folder
-from workbench.experiment.rows import RunQuery
 from workbench.experiment.runs import MAX_LIMIT, list_runs, reader_of, show_run
-from workbench.experiment.tracking import download_model
+from workbench.experiment.store.artifacts import local_folder
+from workbench.experiment.store.rows import RunQuery
+from workbench.experiment.store.tracking import download_model
 from workbench.foundation.errors import NotFoundError, PendingError, UsageError, did_you_mean
 from workbench.foundation.project import Project
 from workbench.foundation.store import Store, digest_tree

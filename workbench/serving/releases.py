@@ -149,7 +149,7 @@ def _announce(project: Project, record: Record, started: float) -> ReleaseCard:
 
 def _name_in_registry(project: Project, record: Record) -> str:
     """Register the version and point the stage's alias at it; the release stands whether or not MLflow answers."""
-    from workbench.experiment import tracking
+    from workbench.experiment.store import tracking
 
     model = str(record.body["model"])
     try:

@@ -254,7 +254,7 @@ def test_a_killed_run_gets_its_end_while_it_is_watched(project, record_property)
     script = """
 import sys, time
 from pathlib import Path
-from workbench.experiment import tracking
+from workbench.experiment.store import tracking
 from workbench.foundation.lease import Lease
 from workbench.foundation.project import Project
 project = Project.open(Path(sys.argv[1]))

@@ -15,7 +15,7 @@ from workbench.contract.model import ONNX_FILE
 from workbench.contract.status import CheckResult, JobState
 from workbench.execute.reproduce import reproduce
 from workbench.experiment.runs import show_run
-from workbench.experiment.tracking import download_model
+from workbench.experiment.store.tracking import download_model
 from workbench.foundation.canonical import digest_file
 from workbench.foundation.errors import NotFoundError, UnknownResultError
 from workbench.review.checks.check import CheckInput, Outcome

@@ -122,6 +122,6 @@ class OnnxEngine:
             raise IntegrityError(
                 "model-signature",
                 f"The model must take one float32 tensor (rows, {width}) and give {', '.join(self._outputs)}",
-                "save it with workbench.experiment.model.save_model and request a new review",
+                "save it with workbench.save_model and request a new review",
             )
         return str(inputs[0].name)

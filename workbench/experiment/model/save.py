@@ -25,12 +25,13 @@ from workbench.contract.model import (
     check_model_name,
     manifest_bytes,
 )
-from workbench.experiment import conversion, tracking
-from workbench.experiment.profile import npz_bytes, reference
+from workbench.experiment.model import conversion
+from workbench.experiment.model.profile import npz_bytes, reference
+from workbench.experiment.model.scores import is_higher_better, scores
+from workbench.experiment.model.tables import class_indices, feature_names, matrix
 from workbench.experiment.runs import show_run
-from workbench.experiment.scores import is_higher_better, scores
 from workbench.experiment.session import current_run
-from workbench.experiment.tables import class_indices, feature_names, matrix
+from workbench.experiment.store import tracking
 from workbench.foundation.errors import UsageError, storage_errors
 
 Array = npt.NDArray[Any]

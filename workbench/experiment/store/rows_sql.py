@@ -19,8 +19,8 @@ import sqlalchemy as sa
 from sqlalchemy.exc import DatabaseError
 
 from workbench.contract.status import RunState
-from workbench.experiment.artifacts import local_artifacts
-from workbench.experiment.rows import STATE_TAG, MetricRow, RunQuery, RunRow
+from workbench.experiment.store.artifacts import local_artifacts
+from workbench.experiment.store.rows import STATE_TAG, MetricRow, RunQuery, RunRow
 from workbench.foundation.errors import StorageError
 
 _RUNS = sa.table(

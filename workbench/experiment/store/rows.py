@@ -1,7 +1,7 @@
 """A run as the store holds it, before it becomes a card, and the two questions that readers ask for.
 
-There are two readers, :mod:`~workbench.experiment.rows_sql` (a SQLite file, no mlflow) and
-:mod:`~workbench.experiment.rows_client` (any other store); a contract test holds them to the same answers.
+There are two readers, :mod:`~workbench.experiment.store.rows_sql` (a SQLite file, no mlflow) and
+:mod:`~workbench.experiment.store.rows_client` (any other store); a contract test holds them to the same answers.
 """
 
 from __future__ import annotations

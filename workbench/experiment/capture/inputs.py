@@ -1,6 +1,6 @@
-"""What a run rests on: the code's commit, the installed packages, the files it read.
+"""Which files a run has read.
 
-Inputs are found with an audit hook on ``open``: no wrapper around pandas, no call to remember. A hook cannot be removed
+They are found with an audit hook on ``open``: no wrapper around pandas, no call to remember. A hook cannot be removed
 again (PEP 578), so one is installed once and asks whether a recorder listens. It never raises into the user's code and
 costs about a microsecond for a path it has met. What it cannot see: files that native code opens on its own (Parquet,
 also through pandas 3; a database file); name those with :func:`workbench.experiment.session.log_input`.
@@ -10,15 +10,11 @@ from __future__ import annotations
 
 import hashlib
 import os
-import platform
-import re
 import site
-import subprocess
 import sys
 import tempfile
 import threading
 from dataclasses import dataclass
-from functools import lru_cache
 from pathlib import Path
 from typing import Any
 
@@ -48,25 +44,6 @@ _SYSTEM = (
     "/Library/",
 )
 _CHUNK = 1 << 20
-
-
-def git_state(project: Project) -> str:
-    """Return the commit of the project, with ``+dirty`` where files differ from it; empty without Git or commit."""
-    commit = _git(project.root, "rev-parse", "HEAD")
-    if not commit:
-        return ""
-    return f"{commit}+dirty" if _git(project.root, "status", "--porcelain", "--", ".") else commit
-
-
-@lru_cache(maxsize=1)
-def environment() -> tuple[str, str, tuple[str, ...]]:
-    """Return digest, Python version and sorted ``name==version`` list of what is installed here."""
-    from importlib.metadata import distributions
-
-    found = {_normal(d.metadata["Name"]): d.version for d in distributions() if d.metadata["Name"]}
-    packages = tuple(sorted(f"{name}=={version}" for name, version in found.items()))
-    digest = "sha256:" + hashlib.sha256("\n".join(packages).encode()).hexdigest()
-    return digest, platform.python_version(), packages
 
 
 @dataclass(frozen=True)
@@ -230,17 +207,3 @@ def _sha256(path: str) -> str:
         while chunk := stream.read(_CHUNK):
             hasher.update(chunk)
     return "sha256:" + hasher.hexdigest()
-
-
-def _git(root: Path, *arguments: str) -> str:
-    command = ["git", "-C", str(root), "--no-optional-locks", *arguments]
-    try:
-        done = subprocess.run(command, capture_output=True, text=True, check=False, timeout=20)
-    except (OSError, subprocess.TimeoutExpired):
-        return ""
-    return done.stdout.strip() if done.returncode == 0 else ""
-
-
-def _normal(name: str) -> str:
-    """Normalise a distribution's name (PEP 503), so that one package has one spelling."""
-    return re.sub(r"[-_.]+", "-", name).lower()

@@ -13,7 +13,7 @@ from collections.abc import Iterable
 from pathlib import Path
 
 from workbench.contract.status import RunState
-from workbench.experiment.rows import RunQuery, RunReader, RunRow
+from workbench.experiment.store.rows import RunQuery, RunReader, RunRow
 from workbench.foundation.lease import inspect_lease
 from workbench.foundation.project import Project
 

@@ -22,7 +22,7 @@ from pathlib import Path
 from typing import Any
 
 from workbench.contract.status import RunState
-from workbench.experiment.rows import STATE_TAG
+from workbench.experiment.store.rows import STATE_TAG
 from workbench.foundation.errors import (
     ConflictError,
     NotFoundError,

@@ -6,9 +6,9 @@ import math
 from collections.abc import Iterator
 from typing import Any
 
-from workbench.experiment.artifacts import local_artifacts
-from workbench.experiment.rows import MetricRow, RunQuery, RunRow, state_of
-from workbench.experiment.tracking import tracking_client, tracking_errors
+from workbench.experiment.store.artifacts import local_artifacts
+from workbench.experiment.store.rows import MetricRow, RunQuery, RunRow, state_of
+from workbench.experiment.store.tracking import tracking_client, tracking_errors
 from workbench.foundation.project import Project
 
 _PAGE = 1000
