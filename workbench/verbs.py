@@ -110,6 +110,10 @@ VERBS: tuple[Verb, ...] = (
         ("paths",), (("m", "message"),),
     ),
     Verb("data", "restore", "workbench.data.versions:restore", _RUN, "Bring back a dataset version", ("version",)),
+    Verb(
+        "data", "reduce", "workbench.data.reduction.reduce:reduce", _RUN, "Reduce a table before it is sent",
+        ("path",), (("o", "out"),),
+    ),
     # compute
     Verb("targets", "", "workbench.compute.targets:list_targets", _READ, "List targets and whether they are ready"),
     Verb("jobs", "", "workbench.execute.jobs:list_jobs", _READ, "List jobs"),
