@@ -26,8 +26,9 @@ from workbench.contract.status import RunState
 from workbench.experiment.capture.environment import environment
 from workbench.experiment.capture.git import git_state
 from workbench.experiment.capture.inputs import InputRecorder, paused
-from workbench.experiment.store import tracking
+from workbench.experiment.store import append_log, tracking
 from workbench.experiment.store.liveness import HEARTBEAT_TAG, lease_path
+from workbench.experiment.store.refusals import check_key, number
 from workbench.experiment.store.tags import split_tag
 from workbench.foundation.canonical import digest_file
 from workbench.foundation.durable import append_line, write_atomic
@@ -92,23 +93,28 @@ def run(name: str = "", *, source: str = "") -> Iterator[str]:
 def log(metrics: Mapping[str, float] | None = None, step: int | None = None, **named: float) -> None:
     """Record metric values into the current run.
 
+    It costs the cell about ten microseconds a value, and is safe from the kernel's death when it returns; MLflow has
+    the value within a second.
+
     Args:
         metrics: Values by name; for names that are no Python words.
         step: Step they belong to; by default each metric counts its own, from 0.
         named: Values by name: ``log(f1=0.97)``.
 
     Raises:
-        UsageError: ``no-active-run`` or ``metric-not-a-number``.
+        UsageError: ``no-active-run``, ``metric-not-a-number`` or ``tracking-refused``.
+        StorageError: ``disk-full`` or ``folder-not-writable``.
     """
     session, run_id = _current_run()
-    by_step: dict[int, dict[str, float]] = {}
-    for key, value in {**(metrics or {}), **named}.items():
+    values = {key: number(key, value) for key, value in {**(metrics or {}), **named}.items()}
+    for key in values:
+        check_key(key)
+    at_ms = int(time.time() * 1000)
+    for key, value in values.items():
         own = session.steps.get((run_id, key), 0) if step is None else step
-        by_step.setdefault(own, {})[key] = value
+        append_log.append(session.project, run_id, append_log.METRIC, key, value, own, at_ms)
         session.steps[run_id, key] = own + 1
-    for at, values in by_step.items():
-        tracking.log_metrics(session.project, run_id, values, step=at)
-        _tell_job(values, at)
+        _tell_job(key, value, own)
 
 
 def log_params(params: Mapping[str, Any] | None = None, **named: Any) -> None:
@@ -216,13 +222,12 @@ def finish_capture() -> None:
         _report(lambda: tracking.set_tags(session.project, run_id, _input_tags(session)))
 
 
-def _tell_job(values: Mapping[str, float], step: int) -> None:
-    """Let whoever watches the job see the values at once: its runner makes numbered events of them."""
+def _tell_job(name: str, value: float, step: int) -> None:
+    """Let whoever watches the job see the value at once: its runner makes a numbered event of it."""
     if _is_in_job():
         outbox = Path(os.environ["WORKBENCH_RUN_FILE"]).with_name(OUTBOX_FILE)
-        for name, value in values.items():
-            data = {"name": name, "value": float(value), "step": step}
-            _report(lambda data=data: append_line(outbox, json.dumps({"kind": "metric", "data": data}).encode()))
+        line = json.dumps({"kind": "metric", "data": {"name": name, "value": value, "step": step}}).encode()
+        _report(lambda: append_line(outbox, line))
 
 
 def _start(session: _Session, name: str, source: str) -> str:

@@ -19,6 +19,7 @@ import sqlalchemy as sa
 from sqlalchemy.exc import DatabaseError
 
 from workbench.contract.status import RunState
+from workbench.experiment.store import delivery
 from workbench.experiment.store.artifacts import local_artifacts
 from workbench.experiment.store.rows import STATE_TAG, MetricRow, RunQuery, RunRow
 from workbench.foundation.errors import StorageError
@@ -106,6 +107,7 @@ class SqlRows:
     @contextmanager
     def _reading(self) -> Iterator[sa.Connection | None]:
         """Open one read transaction, so that all queries see the same moment; None where there is no store."""
+        delivery.catch_up()
         if not self._path.is_file():
             yield None
             return

@@ -1,11 +1,13 @@
 """The one file that imports mlflow: create the store, write runs, carry artifacts, register versions.
 
-mlflow costs seconds to import, so it is imported on the first write and never on a read of a SQLite store. Its client
-is used rather than its fluent API, because the fluent API keeps one active run per thread in the process, which is
-where "run is already active" comes from.
+Where the store is a SQLite file of the installed MLflow's own revision, runs are begun, written and ended by SQL
+(:mod:`~workbench.experiment.store.writer_sql`) and mlflow, which costs seconds to import, is not imported for it. Any
+other store, and whatever has to do with artifacts and the registry, goes through MLflow's client; not through its
+fluent API, which keeps one active run per thread in the process, which is where "run is already active" comes from.
 
 MLflow creates its tables with a chain of migrations on first contact; four processes that do so at once crash each
-other. Here the file is made under a lock beside its final place and renamed into it, so a store that exists is whole.
+other. Here the file is made under a lock beside its final place, from a prepared schema, and renamed into it, so a
+store that exists is whole.
 """
 
 from __future__ import annotations
@@ -15,29 +17,26 @@ import os
 import sqlite3
 import sys
 import time
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from functools import lru_cache
 from pathlib import Path
 from typing import Any
 
 from workbench.contract.status import RunState
+from workbench.experiment.store import delivery
+from workbench.experiment.store.refusals import number, translated
 from workbench.experiment.store.rows import STATE_TAG
-from workbench.foundation.errors import (
-    ConflictError,
-    NotFoundError,
-    StorageError,
-    UnavailableError,
-    UsageError,
-    WorkbenchError,
-    did_you_mean,
-    storage_errors,
-)
+from workbench.experiment.store.schema import fill_from_schema, prepared_schema
+from workbench.experiment.store.tuning import keep_fresh
+from workbench.experiment.store.writer_sql import MetricValue, SqlWriter, UnknownStoreError
+from workbench.foundation.errors import ConflictError, NotFoundError, did_you_mean, storage_errors
 from workbench.foundation.lock import hold_lock
 from workbench.foundation.project import Project
 
 _SQLITE = "sqlite:///"
 _MAX_BATCH = 100
+_MAX_METRICS = 1000
 _ENVIRONMENT = {
     "MLFLOW_DISABLE_TELEMETRY": "true",
     "MLFLOW_SUPPRESS_PRINTING_URL_TO_STDOUT": "true",
@@ -76,6 +75,7 @@ def tracking_client(project: Project) -> Any:
         StorageError: ``tracking-outdated``: the store was written by another version of MLflow.
     """
     ensure_store(project)
+    delivery.catch_up()
     with tracking_errors(project):
         return _client(project.tracking_uri)
 
@@ -98,7 +98,6 @@ def start_run(
         tags: Tags beside ``workbench.actor`` and ``workbench.source``.
     """
     project.journal.head()  # a journal that is damaged refuses before MLflow has a run that nobody would end
-    client = tracking_client(project)
     all_tags = {
         "mlflow.user": project.actor,
         "mlflow.source.name": source,
@@ -107,14 +106,35 @@ def start_run(
         "workbench.source": source,
         **(tags or {}),
     }
+    all_tags = {key: value for key, value in all_tags.items() if value}
+    texts = {key: str(value) for key, value in (params or {}).items()}
+    run = _start_by_sql(project, name, all_tags, texts) or _start_by_client(project, name, all_tags, texts)
+    with project.journal.transaction() as transaction:
+        transaction.append("run.started", f"run:{run}", {"source": source, "job": all_tags.get("workbench.job", "")})
+    return run
+
+
+def _start_by_sql(project: Project, name: str, tags: dict[str, str], params: dict[str, str]) -> str:
+    """Return the new run's id; empty where only the client can begin one."""
+    writer = _writer(project)
+    if writer is None:
+        return ""
+    try:
+        with _sql_errors(project):
+            artifacts = str(writer.path.parent / "artifacts")
+            return writer.start_run(project.config.project.name, artifacts, name=name, tags=tags, params=params)
+    except UnknownStoreError:
+        return ""
+
+
+def _start_by_client(project: Project, name: str, tags: dict[str, str], params: dict[str, str]) -> str:
+    client = tracking_client(project)
     with tracking_errors(project):
         experiment = _experiment_id(client, project)
-        created = client.create_run(experiment, tags={k: v for k, v in all_tags.items() if v}, run_name=name or None)
+        created = client.create_run(experiment, tags=tags, run_name=name or None)
     run: str = created.info.run_id
     if params:
         log_params(project, run, params)
-    with project.journal.transaction() as transaction:
-        transaction.append("run.started", f"run:{run}", {"source": source, "job": all_tags.get("workbench.job", "")})
     return run
 
 
@@ -134,25 +154,56 @@ def finish_run(project: Project, run: str, state: str, error: str = "") -> bool:
         Whether this call ended it.
     """
     word = RunState(state)
-    client = tracking_client(project)
-    with hold_lock(project.state_dir / "leases" / ".ending", timeout_s=60), tracking_errors(project):
-        now = client.get_run(run)
-        was_lost = now.data.tags.get(STATE_TAG) == RunState.LOST
-        is_ended = now.info.status not in ("RUNNING", "SCHEDULED") and _is_end_known(project, run)
+    delivery.drain(project, run, close=True)
+    with hold_lock(project.state_dir / "leases" / ".ending", timeout_s=60):
+        writer = _writer(project)
+        status, started_ms, tags = _state_by_client(project, run) if writer is None else _state_by_sql(project, run)
+        was_lost = tags.get(STATE_TAG) == RunState.LOST
+        is_ended = status not in ("RUNNING", "SCHEDULED") and _is_end_known(project, run)
         if is_ended and not (was_lost and word is not RunState.LOST):
             return False
-        if error:
-            client.set_tag(run, "workbench.error", error[:5000])
+        new = {"workbench.error": error[:5000]} if error else {}
         if word is RunState.LOST:
-            client.set_tag(run, STATE_TAG, word.value)
-        elif was_lost:
-            client.delete_tag(run, STATE_TAG)
-        client.set_terminated(run, "KILLED" if word is RunState.LOST else word.value)
-        duration_s = max(0.0, time.time() - now.info.start_time / 1000)
+            new[STATE_TAG] = word.value
+        drop = STATE_TAG if was_lost and word is not RunState.LOST else ""
+        held = "KILLED" if word is RunState.LOST else word.value
+        if writer is None:
+            _end_by_client(project, run, held, new, drop)
+        else:
+            with _sql_errors(project):
+                writer.end_run(run, held, tags=new, drop_tag=drop)
+        duration_s = max(0.0, time.time() - started_ms / 1000)
         with project.journal.transaction() as transaction:
             data = {"state": word.value, "duration_s": round(duration_s, 3)}
             transaction.append("run.ended", f"run:{run}", data)
+    if writer is not None:
+        keep_fresh(writer.path)
     return True
+
+
+def _state_by_sql(project: Project, run: str) -> tuple[str, int, dict[str, str]]:
+    writer = _writer(project)
+    assert writer is not None
+    with _sql_errors(project):
+        found = writer.state_of(run)
+    return found.status, found.started_ms, found.tags
+
+
+def _state_by_client(project: Project, run: str) -> tuple[str, int, dict[str, str]]:
+    client = tracking_client(project)
+    with tracking_errors(project):
+        found = client.get_run(run)
+    return found.info.status, found.info.start_time or 0, dict(found.data.tags)
+
+
+def _end_by_client(project: Project, run: str, status: str, tags: Mapping[str, str], drop_tag: str) -> None:
+    client = tracking_client(project)
+    with tracking_errors(project):
+        for key, value in tags.items():
+            client.set_tag(run, key, value)
+        if drop_tag:
+            client.delete_tag(run, drop_tag)
+        client.set_terminated(run, status)
 
 
 def _is_end_known(project: Project, run: str) -> bool:
@@ -197,43 +248,66 @@ def write_mlmodel(onnx_model: Any, folder: Path, width: int) -> None:
 
 
 def log_params(project: Project, run: str, params: Mapping[str, Any]) -> None:
-    """Record parameters; a parameter keeps its first value.
+    """Record parameters, at once and for good; a parameter keeps its first value.
 
     Raises:
+        NotFoundError: ``run-unknown``.
         UsageError: ``param-changed``: it was logged with another value before.
     """
-    client = tracking_client(project)
-    from mlflow.entities import Param
-
-    with tracking_errors(project):
-        for batch in _batches([Param(key, str(value)) for key, value in params.items()]):
-            client.log_batch(run, params=batch)
+    write_batch(project, run, params={key: str(value) for key, value in params.items()})
 
 
 def log_metrics(project: Project, run: str, metrics: Mapping[str, float], step: int | None = None) -> None:
-    """Record metric values at one step, 0 where none is given.
+    """Record metric values at one step, 0 where none is given; returns when MLflow has them.
+
+    Where that takes too long, in a training loop, :func:`~workbench.experiment.store.append_log.append` is for it.
 
     Raises:
-        UsageError: ``metric-not-a-number``.
+        NotFoundError: ``run-unknown``.
+        UsageError: ``metric-not-a-number`` or ``tracking-refused``.
     """
-    client = tracking_client(project)
-    from mlflow.entities import Metric
-
     at_ms = int(time.time() * 1000)
-    values = [Metric(key, _number(key, value), at_ms, step or 0) for key, value in metrics.items()]
-    with tracking_errors(project):
-        for batch in _batches(values):
-            client.log_batch(run, metrics=batch)
+    write_batch(
+        project, run, metrics=[MetricValue(key, number(key, value), step or 0, at_ms) for key, value in metrics.items()]
+    )
 
 
 def set_tags(project: Project, run: str, tags: Mapping[str, str]) -> None:
     """Set tags; an older value is replaced."""
-    client = tracking_client(project)
-    from mlflow.entities import RunTag
+    write_batch(project, run, tags=tags)
 
+
+def write_batch(
+    project: Project,
+    run: str,
+    *,
+    metrics: Sequence[MetricValue] = (),
+    params: Mapping[str, str] | None = None,
+    tags: Mapping[str, str] | None = None,
+) -> None:
+    """Write metrics, parameters and tags of a run: in one transaction by SQL, in batches through the client.
+
+    Writing the same again changes nothing, so a batch whose fate is unknown may be written again.
+
+    Raises:
+        WorkbenchError: As :func:`tracking_errors` says.
+    """
+    writer = _writer(project)
+    if writer is not None:
+        with _sql_errors(project):
+            writer.log_batch(run, metrics=metrics, params=params, tags=tags)
+        return
+    client = tracking_client(project)
+    from mlflow.entities import Metric, Param, RunTag
+
+    values = [Metric(metric.key, metric.value, metric.at_ms, metric.step) for metric in metrics]
     with tracking_errors(project):
-        for batch in _batches([RunTag(key, value) for key, value in tags.items()]):
-            client.log_batch(run, tags=batch)
+        for some_params in _batches([Param(key, value) for key, value in (params or {}).items()], _MAX_BATCH):
+            client.log_batch(run, params=some_params)
+        for some_values in _batches(values, _MAX_METRICS):
+            client.log_batch(run, metrics=some_values)
+        for some_tags in _batches([RunTag(key, value) for key, value in (tags or {}).items()], _MAX_BATCH):
+            client.log_batch(run, tags=some_tags)
 
 
 def log_artifacts(project: Project, run: str, folder: Path, artifact_path: str) -> None:
@@ -296,33 +370,27 @@ def tracking_errors(project: Project) -> Iterator[None]:
     try:
         yield
     except MlflowException as error:
-        raise _translated(project, error.message, error.error_code) from error
+        raise translated(project, error.message, error.error_code) from error
     except SQLAlchemyError as error:
-        raise _translated(project, str(error), "") from error
+        raise translated(project, str(error)) from error
 
 
-def _translated(project: Project, message: str, code: str) -> WorkbenchError:
-    uri, first = project.tracking_uri, message.strip().split("\n", 1)[0]
-    if "database is locked" in message:
-        return StorageError("tracking-locked", f"{uri} stayed locked", "another process writes; repeat")
-    if "disk is full" in message or "disk full" in message:
-        return StorageError("disk-full", f"No space left to write {uri}", "free some space, then repeat")
-    if "readonly database" in message or "unable to open database" in message:
-        return StorageError("folder-not-writable", f"Cannot write {uri}", f"ls -ld '{project.state_dir}'")
-    if "out-of-date database schema" in message or "Can't locate revision" in message:
-        hint = f"copy the file, then: mlflow db upgrade '{uri}'"
-        return StorageError("tracking-outdated", f"{uri} was written by another version of MLflow", hint)
-    if "is not a database" in message or "malformed" in message:
-        return StorageError("tracking-unreadable", f"{uri} is damaged or no database", "restore it from a backup")
-    if "Changing param values is not allowed" in message:
-        return UsageError("param-changed", first, "start another run for other parameters: with workbench.run(): …")
-    if message.startswith("Registered Model"):
-        return NotFoundError("model-unknown", first, "register it first: mlops review request <model>")
-    if code in ("RESOURCE_DOES_NOT_EXIST", "NOT_FOUND"):
-        return NotFoundError("run-unknown", first, "see which there are: mlops runs")
-    if code in ("INVALID_PARAMETER_VALUE", "BAD_REQUEST", "INVALID_STATE"):
-        return UsageError("tracking-refused", f"MLflow refused it: {first}", "change the name or the value")
-    return UnavailableError("tracking-unavailable", f"MLflow at {uri} failed: {first}", "mlops doctor")
+@contextmanager
+def _sql_errors(project: Project) -> Iterator[None]:
+    """Turn what SQLite and the file system say into the same family as :func:`tracking_errors`, without mlflow."""
+    try:
+        with storage_errors(project.state_dir):
+            yield
+    except (sqlite3.Error, FileNotFoundError) as error:
+        raise translated(project, str(error)) from error
+
+
+def _writer(project: Project) -> SqlWriter | None:
+    """Return the writer that needs no mlflow, or None where the store is not one that may be written by SQL."""
+    ensure_store(project)
+    path = sqlite_path(project)
+    writer = SqlWriter(path) if path else None
+    return writer if writer and writer.can_write() else None
 
 
 @lru_cache(maxsize=8)
@@ -342,16 +410,13 @@ def _quiet_mlflow() -> Any:
 
 
 def _create_store(path: Path, experiment: str) -> None:
-    _quiet_mlflow()
-    from mlflow.store.tracking.sqlalchemy_store import SqlAlchemyStore
-
     new = path.with_name(f"{path.name}.new")
     _discard(new)
-    artifacts = path.parent / "artifacts"
+    artifacts = str(path.parent / "artifacts")
     with storage_errors(path):
-        store = SqlAlchemyStore(f"{_SQLITE}{new}", str(artifacts))
-        store.create_experiment(experiment, artifact_location=str(artifacts))
-        store.engine.dispose()
+        schema = prepared_schema()
+        if not (schema and fill_from_schema(new, schema, experiment, artifacts)):
+            migrate_store(new, experiment, artifacts)
         connection = sqlite3.connect(new)
         try:
             # Readers never wait for writers; the mode is kept in the file. (https://sqlite.org/wal.html)
@@ -359,6 +424,23 @@ def _create_store(path: Path, experiment: str) -> None:
         finally:
             connection.close()
         new.replace(path)
+
+
+def migrate_store(path: Path, experiment: str, artifacts: str) -> None:
+    """Make a store as MLflow itself does, by all its migrations; seconds.
+
+    Args:
+        path: The file; it does not exist yet.
+        experiment: Name of the project's experiment.
+        artifacts: Where its runs keep their artifacts.
+    """
+    _quiet_mlflow()
+    from mlflow.store.tracking.sqlalchemy_store import SqlAlchemyStore
+
+    store = SqlAlchemyStore(f"{_SQLITE}{path}", artifacts)
+    if experiment != "Default":
+        store.create_experiment(experiment, artifact_location=artifacts)
+    store.engine.dispose()
 
 
 def _discard(new: Path) -> None:
@@ -384,14 +466,6 @@ def _experiment_id(client: Any, project: Project) -> str:
     return str(experiment.experiment_id)
 
 
-def _batches(values: list[Any]) -> Iterator[list[Any]]:
-    for start in range(0, len(values), _MAX_BATCH):
-        yield values[start : start + _MAX_BATCH]
-
-
-def _number(key: str, value: Any) -> float:
-    try:
-        return float(value)
-    except (TypeError, ValueError):
-        hint = f"log it as a parameter: workbench.log_params({key}=…)"
-        raise UsageError("metric-not-a-number", f"Metric '{key}' is {value!r}, not a number", hint) from None
+def _batches(values: list[Any], size: int) -> Iterator[list[Any]]:
+    for start in range(0, len(values), size):
+        yield values[start : start + size]
