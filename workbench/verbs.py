@@ -102,6 +102,13 @@ VERBS: tuple[Verb, ...] = (
     ),
     Verb("runs", "", "workbench.experiment.runs:list_runs", _READ, "List runs", short=(("n", "limit"),)),
     Verb("runs", "show", "workbench.experiment.runs:show_run", _READ, "Show everything about a run", ("run",)),
+    Verb(
+        "runs", "verify", "workbench.execute.reproduce:verify", _RUN, "Look anew how far a run can be proved", ("run",),
+    ),
+    Verb(
+        "reproduce", "", "workbench.execute.reproduce:reproduce", _RUN, "Run a run again and prove its level R1 to R4",
+        ("run",), (("t", "target"), ("n", "replays")),
+    ),
     Verb("runs", "compare", "workbench.experiment.runs:compare_runs", _READ, "Show where runs differ", ("runs",)),
     # data
     Verb("data", "", "workbench.data.versions:list_versions", _READ, "List dataset versions"),
@@ -113,6 +120,15 @@ VERBS: tuple[Verb, ...] = (
     Verb(
         "data", "reduce", "workbench.data.reduction.reduce:reduce", _RUN, "Reduce a table before it is sent",
         ("path",), (("o", "out"),),
+    ),
+    Verb("watches", "", "workbench.data.ingest.intake:list_watches", _READ, "List watched folders and what waits there"),
+    Verb(
+        "watch", "add", "workbench.data.ingest.intake:add_watch", _RUN, "Watch a folder for new data files",
+        ("folder",), (("n", "name"),),
+    ),
+    Verb(
+        "ingest", "", "workbench.data.ingest.intake:ingest", _RUN, "Take what has arrived in watched folders",
+        ("name",),
     ),
     # compute
     Verb("targets", "", "workbench.compute.targets:list_targets", _READ, "List targets and whether they are ready"),

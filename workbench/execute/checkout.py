@@ -6,13 +6,21 @@ checkout answers with the checkout's own commit.
 
 from __future__ import annotations
 
+import secrets
+import shutil
 import subprocess
+from collections.abc import Collection, Iterator
+from contextlib import contextmanager
 from dataclasses import replace
 from pathlib import Path
 
+from workbench.compute.folder import JobFolder, read_json
 from workbench.data.content import put_back
-from workbench.data.pointers import all_pointers
-from workbench.foundation.errors import UnknownResultError
+from workbench.data.pointers import Pointer, all_pointers, parse_pointer
+from workbench.data.versions import NOUN as DATASET
+from workbench.execute.ledger import open_records
+from workbench.foundation.errors import IntegrityError, UnknownResultError
+from workbench.foundation.lease import Lease, inspect_lease
 from workbench.foundation.project import Project
 
 
@@ -21,12 +29,36 @@ def not_replayable(reason: str, hint: str) -> UnknownResultError:
     return UnknownResultError("not-replayable", f"The run cannot be replayed: {reason}", hint)
 
 
-def check_out(project: Project, commit: str, folder: Path) -> Path:
-    """Check a commit out into ``folder`` and return where the project lies in it.
+@contextmanager
+def fresh_checkout(project: Project, commit: str, versions: Collection[str], *, is_whole: bool) -> Iterator[Path]:
+    """Give a checkout of a commit with its data while the block runs; the next caller clears up after a dead one.
+
+    Args:
+        project: The project.
+        commit: Commit to check out.
+        versions: Dataset versions that are needed. One that the commit does not name is taken from the journal.
+        is_whole: Lay out all data that the commit names, for a replay, which may read any of it.
 
     Raises:
         UnknownResultError: ``not-replayable``: there is no Git, or it no longer has the commit.
+        IntegrityError: ``data-cache-missing`` or ``data-cache-damaged``.
+        StorageError: ``disk-full`` or ``folder-not-writable``.
     """
+    replays = project.state_dir / "replays"
+    _sweep(project, replays)
+    name = f"rp-{secrets.token_hex(4)}"
+    lease = Lease(project.state_dir / "leases" / f"replay-{name}")
+    try:
+        checkout = _check_out(project, commit, replays / name)
+        _lay_out_data(project, checkout, versions, is_whole=is_whole)
+        yield checkout
+    finally:
+        shutil.rmtree(replays / name, ignore_errors=True)
+        lease.release()
+
+
+def _check_out(project: Project, commit: str, folder: Path) -> Path:
+    """Check a commit out into ``folder`` and return where the project lies in it."""
     try:
         prefix = _git(project.root, "rev-parse", "--show-prefix")
         top = _git(project.root, "rev-parse", "--show-toplevel")
@@ -44,14 +76,44 @@ def check_out(project: Project, commit: str, folder: Path) -> Path:
     return folder / prefix if prefix else folder
 
 
-def lay_out_data(project: Project, checkout: Path) -> None:
-    """Put the bytes that the checkout's ``.dvc`` files name beside them, out of the project's own cache.
+def _lay_out_data(project: Project, checkout: Path, versions: Collection[str], *, is_whole: bool) -> None:
+    """Put the bytes beside the ``.dvc`` files, out of the project's own cache.
 
-    Raises:
-        IntegrityError: ``data-cache-missing`` or ``data-cache-damaged``.
+    A version that a run has read wins over the one that its commit names: its ``.dvc`` file may not be committed.
     """
-    for pointer in all_pointers(replace(project, root=checkout)):
-        put_back(project, pointer, into=checkout)
+    pointers = {pointer.path: pointer for pointer in all_pointers(replace(project, root=checkout))}
+    wanted = set(pointers) if is_whole else set()
+    for version in versions:
+        path = version.rpartition("@")[0]
+        wanted.add(path)
+        if (path not in pointers or pointers[path].version != version) and (own := _recorded(project, version)):
+            pointers[path] = own
+    needed = {version.rpartition("@")[0] for version in versions}
+    for path in sorted(wanted & set(pointers)):
+        try:
+            put_back(project, pointers[path], into=checkout)
+        except IntegrityError:
+            if path in needed:
+                raise
+            continue  # the run did not read it; a replay that does finds it missing and says so
+
+
+def _recorded(project: Project, version: str) -> Pointer | None:
+    record = project.journal.record(DATASET, version)
+    return parse_pointer(record.body["path"], record.body["pointer"]) if record else None
+
+
+def _sweep(project: Project, replays: Path) -> None:
+    """Remove checkouts of callers that died, unless a job still works in one."""
+    if not replays.is_dir():
+        return
+    specs = (read_json(JobFolder.of(project, record.id).spec) or {} for record in open_records(project))
+    in_use = [str(spec.get("checkout", "")) for spec in specs]
+    for folder in replays.iterdir():
+        lease = project.state_dir / "leases" / f"replay-{folder.name}"
+        if not inspect_lease(lease).is_alive and not any(path.startswith(str(folder)) for path in in_use):
+            shutil.rmtree(folder, ignore_errors=True)
+            lease.unlink(missing_ok=True)
 
 
 def _git(folder: Path, *arguments: str) -> str:

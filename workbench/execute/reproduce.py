@@ -1,134 +1,163 @@
-"""Run a run again: its commit, its data, its parameters, a fresh kernel.
+"""Reproduce a run as far as it can be proved, and say how far that is.
 
-Only what can be proved equal beforehand is replayed: a run of changed files, of an unknown commit or of data that
-nobody kept is *unknown*, and says why. The replay works in a checkout of its own (``spec.json`` names it, the kernel
-sees it as ``WORKBENCH_CHECKOUT``) and records in the project's own journal and MLflow store, as a run with the tag
-``workbench.replay_of``. Whether both came to the same result is for the caller to compare.
+Each level is evidence that a machine gathered (:mod:`workbench.experiment.levels`): R1 from what the run recorded, R2
+from a fresh checkout in which every input is hashed again, R3 and R4 from replays. A replay is made only of what was
+proved to be the same beforehand: a run of changed files, of an unknown commit or of data that nobody kept is *unknown*,
+and says why. Hidden state does not stop a replay, since its figures show what the hidden state was worth.
 """
 
 from __future__ import annotations
 
-import secrets
-import shutil
+from collections.abc import Sequence
+from contextlib import ExitStack
 from pathlib import Path
 
-from workbench.compute.folder import JobFolder, read_json
+from workbench.compute.targets import LOCAL
 from workbench.contract.job import JobCard
-from workbench.contract.run import InputFile, RunDetail
-from workbench.contract.status import RunState
-from workbench.execute.checkout import check_out, lay_out_data, not_replayable
-from workbench.execute.jobs import cancel, wait
-from workbench.execute.ledger import NOUN, open_records
-from workbench.execute.parameters import declared_parameters
-from workbench.execute.submission import Order, submit_order
-from workbench.experiment.runs import show_run
-from workbench.foundation.canonical import digest_file
-from workbench.foundation.errors import PendingError, UnknownResultError
-from workbench.foundation.lease import Lease, inspect_lease
+from workbench.contract.reproduction import Reproduction
+from workbench.contract.status import CheckResult, JobState, RunState
+from workbench.execute.checkout import fresh_checkout, not_replayable
+from workbench.execute.replay import await_replays, require_same_code, start_replay
+from workbench.experiment.levels.clean import judge_clean
+from workbench.experiment.levels.facts import RunFacts, read_facts
+from workbench.experiment.levels.judgement import LEVELS, Judgement
+from workbench.experiment.levels.record import conclude
+from workbench.experiment.levels.replayed import judge_replays
+from workbench.experiment.levels.restorable import judge_environment, judge_inputs
+from workbench.foundation.errors import IntegrityError, PendingError, UnknownResultError, UsageError, did_you_mean
 from workbench.foundation.project import Project
 
+_MOST_REPLAYS = 20
+_COMMIT = "commit everything (git add -A && git commit), then run again"
 
-def reproduce(project: Project, run: str, timeout_s: float = 600) -> JobCard:
-    """Run a run again from its commit, data and parameters, and wait for the end.
+
+def reproduce(
+    project: Project,
+    run: str,
+    *,
+    target: str = LOCAL,
+    replays: int = 1,
+    level: str = "R4",
+    tolerance: float = 0.0,
+    timeout_s: float = 600,
+) -> Reproduction:
+    """Run a run again from its commit, data and parameters, and say how far it can be proved.
+
+    R1 is clean, R2 restorable, R3 replayed, R4 verified; level and evidence are kept with the run. A metric that no
+    replay meets exactly still counts where it lies within the spread of two replays or more.
 
     Args:
         project: The project.
         run: Run id, or a unique beginning of one.
-        timeout_s: Seconds after which the replay is cancelled.
+        target: Target that the replays run on.
+        replays: How many replays, up to 20.
+        level: Highest level to try; up to R2 nothing is run.
+        tolerance: Relative and absolute difference up to which two metrics count as equal.
+        timeout_s: Seconds after which the replays are cancelled.
 
-    Returns:
-        The replay's job; its ``run`` is to be compared with the original.
+    Raises:
+        NotFoundError: ``run-unknown`` or ``target-unknown``.
+        UsageError: ``run-ambiguous``, ``level-unknown`` or ``replays-out-of-range``.
+        PendingError: ``run-not-finished``.
+        UnavailableError: ``target-not-ready``.
+    """
+    wanted = level.upper()
+    if wanted not in LEVELS[1:]:
+        raise UsageError("level-unknown", f"There is no level '{level}' to try", did_you_mean(wanted, LEVELS[1:]))
+    if not 1 <= replays <= _MOST_REPLAYS:
+        message = f"{replays} is not between 1 and {_MOST_REPLAYS} replays"
+        raise UsageError("replays-out-of-range", message, "mlops reproduce <run> --replays 2")
+    if tolerance < 0 or timeout_s <= 0:
+        raise UsageError("number-negative", "Tolerance and time are not negative", "mlops reproduce --help")
+    facts = read_facts(project, run)
+    if facts.state is RunState.RUNNING:
+        hint = f"wait for its end: mlops runs show {facts.run}"
+        raise PendingError("run-not-finished", f"Run {facts.run[:8]} is still running", hint)
+    judged = Judgement()
+    jobs: tuple[JobCard, ...] = ()
+    judge_clean(project, facts, judged)
+    if wanted != "R1":
+        judge_environment(facts, judged)
+        count = 0 if wanted == "R2" else replays
+        jobs = _restore(project, facts, judged, replays=count, target=target, timeout_s=timeout_s)
+    done = _judge_jobs(project, facts, jobs, tolerance, judged)
+    return conclude(project, facts, judged, jobs=tuple(job.id for job in jobs), replays=tuple(r.run for r in done))
+
+
+def verify(project: Project, run: str) -> Reproduction:
+    """Look anew how far a run can be proved, without running anything: R1 and R2, and what earlier replays have shown.
+
+    A level falls when something that its evidence rests on has changed: data gone from the cache, a package, a commit,
+    a figure that somebody overwrote.
+
+    Args:
+        project: The project.
+        run: Run id, or a unique beginning of one.
 
     Raises:
         NotFoundError: ``run-unknown``.
-        UnknownResultError: ``not-replayable``, with the reason, or ``replay-timeout``.
-        IntegrityError: ``data-cache-missing`` or ``data-cache-damaged``.
+        UsageError: ``run-ambiguous``.
+        PendingError: ``run-not-finished``.
     """
-    original = show_run(project, run)
-    _require_replayable(original)
-    replays = project.state_dir / "replays"
-    _sweep(project, replays)
-    name = f"rp-{secrets.token_hex(4)}"
-    lease = Lease(project.state_dir / "leases" / f"replay-{name}")
-    try:
-        checkout = check_out(project, original.commit, replays / name)
-        lay_out_data(project, checkout)
-        for item in original.inputs:
-            _require_same(checkout, item)
-        return _replay(project, original, checkout, timeout_s)
-    finally:
-        shutil.rmtree(replays / name, ignore_errors=True)
-        lease.release()
+    return reproduce(project, run, level="R2")
 
 
-def _replay(project: Project, original: RunDetail, checkout: Path, timeout_s: float) -> JobCard:
-    notebook = original.card.source
-    if not (checkout / notebook).is_file():
-        raise not_replayable(f"its commit has no {notebook}", f"git add '{notebook}' && git commit, then run again")
-    if original.notebook_digest not in ("", digest_file(checkout / notebook)):
-        raise not_replayable(f"{notebook} was not the one of its commit", "commit it, then run again")
-    order = Order(
-        notebook=notebook,
-        files_root=checkout,
-        params=_params(project, original, checkout / notebook),
-        name=f"replay of {original.card.name}",
-        replay_of=original.card.id,
-        commit=original.commit,
-    )
-    job = submit_order(project, order).id
-    try:
-        return wait(project, job, timeout_s=timeout_s)
-    except PendingError:
-        cancel(project, job)
-        message = f"The replay of {original.card.id[:8]} did not end within {timeout_s:g} s"
-        raise UnknownResultError("replay-timeout", message, f"mlops logs {job}") from None
-    except BaseException:
-        cancel(project, job)  # its checkout is about to go
-        raise
+def _restore(
+    project: Project, facts: RunFacts, judged: Judgement, *, replays: int, target: str, timeout_s: float
+) -> tuple[JobCard, ...]:
+    """Lay the run's files out again, hash them, and run the notebook there, each replay in a checkout of its own."""
+    versions = {item.dataset_version for item in facts.inputs if item.dataset_version}
+    with ExitStack() as stack:
+        try:
+            _require_commit(facts)
+            first = stack.enter_context(fresh_checkout(project, facts.commit, versions, is_whole=replays > 0))
+        except UnknownResultError as error:
+            judged.unknown("R2", "inputs", error.message, error.hint)
+            return ()
+        except IntegrityError as error:
+            judged.failed("R2", "inputs", error.message, error.hint)
+            return ()
+        is_same = judge_inputs(facts, first, judged)
+        if not replays:
+            return ()
+        try:
+            _require_replayable(facts, first, is_same=is_same)
+        except UnknownResultError as error:
+            judged.unknown("R3", "replay", error.message, error.hint)
+            return ()
+        more = range(replays - 1)
+        others = [stack.enter_context(fresh_checkout(project, facts.commit, versions, is_whole=True)) for _ in more]
+        jobs = tuple(start_replay(project, facts, checkout, target) for checkout in (first, *others))
+        return await_replays(project, jobs, timeout_s)
 
 
-def _require_replayable(original: RunDetail) -> None:
-    again = "commit everything (git add -A && git commit), then run again"
-    if original.card.state == RunState.RUNNING:
-        raise not_replayable("it still runs", "wait for its end: mlops jobs")
-    if not original.commit:
-        raise not_replayable("it has no Git commit", again)
-    if original.commit.endswith("+dirty"):
-        raise not_replayable("files differed from its commit", again)
-    if not original.card.source.endswith(".ipynb"):
-        raise not_replayable("no notebook is known as its source", "run the notebook as a job: mlops run <notebook>")
-    for item in original.inputs:
-        if not item.digest:
-            raise not_replayable(f"{item.path} changed while it was read", "run again without changing it")
+def _require_commit(facts: RunFacts) -> None:
+    if not facts.commit:
+        raise not_replayable("it has no Git commit", _COMMIT)
 
 
-def _require_same(checkout: Path, item: InputFile) -> None:
-    """Refuse where an input is not, byte for byte, what the run read; an absolute path replaces the checkout's."""
-    path = checkout / item.path
-    hint = f"keep it as a dataset version (mlops data snapshot {item.path}), commit its .dvc file, then run again"
-    if not path.is_file():
-        raise not_replayable(f"{item.path} is neither in its commit nor in a dataset version of it", hint)
-    if digest_file(path) != item.digest:
-        raise not_replayable(f"{item.path} is not what the run read", hint)
+def _require_replayable(facts: RunFacts, checkout: Path, *, is_same: bool) -> None:
+    if facts.is_dirty and (facts.changed is None or facts.changed - {facts.source}):
+        raise not_replayable("files differed from its commit", _COMMIT)
+    if not is_same:
+        raise not_replayable("not every input could be restored", "mlops data snapshot <path>")
+    require_same_code(facts, checkout)
 
 
-def _params(project: Project, original: RunDetail, notebook: Path) -> dict[str, str]:
-    """Return what was asked for; of a run without a job, what it logged under the names of declared parameters."""
-    record = project.journal.record(NOUN, original.card.job) if original.card.job else None
-    if record is not None:
-        return dict(record.body["params"])
-    declared = declared_parameters(notebook)
-    return {name: value for name, value in original.card.params.items() if name in declared}
-
-
-def _sweep(project: Project, replays: Path) -> None:
-    """Remove checkouts of callers that died, unless a job still works in one."""
-    if not replays.is_dir():
-        return
-    specs = (read_json(JobFolder.of(project, record.id).spec) or {} for record in open_records(project))
-    in_use = [str(spec.get("checkout", "")) for spec in specs]
-    for folder in replays.iterdir():
-        lease = project.state_dir / "leases" / f"replay-{folder.name}"
-        if not inspect_lease(lease).is_alive and not any(path.startswith(str(folder)) for path in in_use):
-            shutil.rmtree(folder, ignore_errors=True)
-            lease.unlink(missing_ok=True)
+def _judge_jobs(
+    project: Project, facts: RunFacts, jobs: Sequence[JobCard], tolerance: float, judged: Judgement
+) -> tuple[RunFacts, ...]:
+    for job in jobs:
+        if job.state == JobState.SUCCEEDED and job.run:
+            judged.passed("R3", "replay", "The notebook runs again from a fresh checkout")
+        elif job.state == JobState.FAILED:
+            judged.failed(
+                "R3", "replay", f"The notebook does not run again: {job.error or job.reason}", f"mlops logs {job.id}"
+            )
+        else:
+            summary = f"Replay {job.id} ended as {job.state} {job.reason}".strip()
+            judged.unknown("R3", "replay", summary, f"mlops logs {job.id}")
+    done = tuple(read_facts(project, job.run) for job in jobs if job.run)
+    if jobs and all(item.result == CheckResult.PASS for item in judged.of_level("R3")):
+        judge_replays(facts, done, tolerance, judged)
+    return done

@@ -13,21 +13,25 @@ from pathlib import Path
 
 from workbench.contract.model import ONNX_FILE
 from workbench.contract.status import CheckResult, JobState
+from workbench.execute.jobs import show_job
 from workbench.execute.reproduce import reproduce
-from workbench.experiment.runs import show_run
+from workbench.experiment.levels.facts import read_facts
+from workbench.experiment.levels.replayed import is_close
 from workbench.experiment.store.tracking import download_model
 from workbench.foundation.canonical import digest_file
 from workbench.foundation.errors import NotFoundError, UnknownResultError
 from workbench.review.checks.check import CheckInput, Outcome
 
-# How long something took and what it weighed are not results.
-_MEASUREMENTS = ("_s", "_ms", "_us", "_seconds", "_bytes", "_mb")
-
 
 def check(given: CheckInput) -> Outcome:
     """Replay the run and compare."""
     project, rule = given.project, given.rule.reproduced
-    job = reproduce(project, given.run, timeout_s=rule.timeout_s)
+    proof = reproduce(project, given.run, tolerance=rule.tolerance, timeout_s=rule.timeout_s)
+    if not proof.jobs:
+        looked_at = (item for item in proof.evidence if item.name in ("inputs", "replay"))
+        reason = next(item for item in looked_at if item.result != CheckResult.PASS)
+        raise UnknownResultError("not-replayable", reason.summary, reason.hint)
+    job = show_job(project, proof.jobs[0])
     tool = f"replay {job.id}, Python {sys.version.split()[0]}"
     if job.state == JobState.FAILED:
         summary = f"The notebook does not run again: {job.error or job.reason}"
@@ -36,10 +40,7 @@ def check(given: CheckInput) -> Outcome:
         raise UnknownResultError(
             "replay-lost", f"Replay {job.id} ended as {job.state} {job.reason}".strip(), f"mlops logs {job.id}"
         )
-    before, after = (
-        {k: v for k, v in show_run(project, run).card.metrics.items() if not _is_measurement(k)}
-        for run in (given.run, job.run)
-    )
+    before, after = (read_facts(project, run).results for run in (given.run, job.run))
     if not before:
         raise UnknownResultError("no-metrics", "The run logged no metric that a replay could be held to", "")
     differing = sorted(name for name in before if not _is_close(before[name], after.get(name), rule.tolerance))
@@ -48,7 +49,14 @@ def check(given: CheckInput) -> Outcome:
     figures = {"metrics": len(before), "differing": len(differing), "same_model_bytes": float(is_same_model)}
     if not math.isnan(largest):
         figures["largest_difference"] = largest
-    evidence = {"job": job.id, "run": job.run, "before": before, "after": after, "differing": differing}
+    evidence = {
+        "level": proof.level,
+        "job": job.id,
+        "run": job.run,
+        "before": before,
+        "after": after,
+        "differing": differing,
+    }
     if differing:
         name = differing[0]
         said = f"{after[name]:.6g}" if name in after else "nothing"
@@ -58,12 +66,8 @@ def check(given: CheckInput) -> Outcome:
     return Outcome(CheckResult.PASS, summary, tool, figures, evidence)
 
 
-def _is_measurement(name: str) -> bool:
-    return name.endswith(_MEASUREMENTS) or name.startswith("system/")
-
-
 def _is_close(before: float, after: float | None, tolerance: float) -> bool:
-    return after is not None and math.isclose(before, after, rel_tol=tolerance, abs_tol=tolerance)
+    return after is not None and is_close(before, after, tolerance)
 
 
 def _is_same_model(given: CheckInput, run: str) -> tuple[bool, str]:

@@ -1,0 +1,131 @@
+"""R3, replayed, and R4, verified: what replays of a run came to, beside what the run recorded."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+
+from workbench.experiment.levels.clean import compare_cells
+from workbench.experiment.levels.facts import RunFacts
+from workbench.experiment.levels.judgement import Judgement, listed
+from workbench.experiment.levels.restorable import compare_environments
+from workbench.experiment.levels.suspects import name_suspects
+
+
+def judge_replays(facts: RunFacts, replays: Sequence[RunFacts], tolerance: float, judged: Judgement) -> None:
+    """Compare a run with replays of it that all ended well.
+
+    Args:
+        facts: The run.
+        replays: Its replays, at least one.
+        tolerance: Relative and absolute difference up to which two metrics count as equal; 0 asks for the same number.
+        judged: Where it is noted.
+    """
+    for replay in replays:
+        _judge_chain(facts, replay, judged)
+        _judge_environment(facts, replay, judged)
+        _judge_reads(facts, replay, judged)
+        _judge_parameters(facts, replay, judged)
+    _judge_metrics(facts, replays, tolerance, judged)
+
+
+def _judge_chain(facts: RunFacts, replay: RunFacts, judged: Judgement) -> None:
+    """A run may end before its notebook does, so its head may be any link of the replay's."""
+    if not facts.chain or not replay.chain:
+        judged.unknown("R3", "chain", "Nobody noted which cells ran", "run it as a job: mlops run")
+        return
+    if facts.chain in (replay.chain, *(cell.link for cell in replay.cells)):
+        judged.passed("R3", "chain", f"The replay ran the same {len(facts.cells) or ''} cells".replace("  ", " "))
+        return
+    differing = compare_cells(tuple(c.source for c in facts.cells), tuple(c.source for c in replay.cells))
+    cell, was, now = differing or ("cells", facts.chain, replay.chain)
+    judged.differs("R3", "cell", cell, recorded=was, found=now, detail="the replay ran another one")
+    judged.failed("R3", "chain", f"The replay did not run the same cells: {cell} differs")
+
+
+def _judge_environment(facts: RunFacts, replay: RunFacts, judged: Judgement) -> None:
+    differing = compare_environments(facts, replay, judged, "R3")
+    if differing is None:
+        judged.unknown("R3", "packages", "The run recorded no packages", "run it again: mlops run")
+    elif differing:
+        judged.failed("R3", "packages", f"The replay ran with other packages: {listed(differing)}")
+    else:
+        judged.passed("R3", "packages", "The replay ran with the same packages")
+
+
+def _judge_reads(facts: RunFacts, replay: RunFacts, judged: Judgement) -> None:
+    before = {item.path: item.digest for item in facts.inputs}
+    after = {item.path: item.digest for item in replay.inputs}
+    differing = sorted(path for path in {*before, *after} if before.get(path) != after.get(path))
+    for path in differing:
+        judged.differs(
+            "R3",
+            "input",
+            path,
+            recorded=before.get(path, "not read"),
+            found=after.get(path, "not read"),
+            detail="read by the replay",
+        )
+    if differing:
+        judged.failed("R3", "reads", f"The replay read something else: {listed(differing)}")
+    else:
+        judged.passed("R3", "reads", f"The replay read the same {len(before)} files")
+
+
+def _judge_parameters(facts: RunFacts, replay: RunFacts, judged: Judgement) -> None:
+    names = sorted({*facts.params, *replay.params})
+    differing = [name for name in names if facts.params.get(name) != replay.params.get(name)]
+    for name in differing:
+        judged.differs(
+            "R3", "param", name, recorded=facts.params.get(name, "none"), found=replay.params.get(name, "none")
+        )
+    if differing:
+        judged.failed("R3", "parameters", f"The replay recorded other parameters: {listed(differing)}")
+    else:
+        judged.passed("R3", "parameters", f"The replay recorded the same {len(names)} parameters")
+
+
+def _judge_metrics(facts: RunFacts, replays: Sequence[RunFacts], tolerance: float, judged: Judgement) -> None:
+    if not facts.results:
+        hint = "log one in the notebook: workbench.log(f1=…)"
+        judged.unknown("R4", "metrics", "The run logged no metric that a replay could be held to", hint)
+        return
+    wrong, spread = [], []
+    for name, value in sorted(facts.results.items()):
+        found = [replay.results[name] for replay in replays if name in replay.results]
+        if len(found) == len(replays) and all(is_close(value, other, tolerance) for other in found):
+            continue
+        if len(found) == len(replays) > 1 and min(found) <= value <= max(found):
+            spread.append(name)
+            judged.differs(
+                "R4",
+                "metric",
+                name,
+                recorded=repr(value),
+                found=_said(found),
+                detail="within the spread of the replays",
+            )
+            continue
+        wrong.append(name)
+        judged.differs("R4", "metric", name, recorded=repr(value), found=_said(found))
+    if wrong or spread:
+        name_suspects(facts, judged)
+    if wrong:
+        name = wrong[0]
+        found = [replay.results[name] for replay in replays if name in replay.results]
+        said = ", ".join(f"{other:.6g}" for other in found) or "nothing"
+        judged.failed("R4", "metrics", f"{name} was {facts.results[name]:.6g} and comes out as {said}")
+    elif spread:
+        summary = f"All {len(facts.results)} metrics come out again, {listed(spread)} within the spread of the replays"
+        judged.passed("R4", "metrics", summary)
+    else:
+        judged.passed("R4", "metrics", f"All {len(facts.results)} metrics come out again within {tolerance:g}")
+
+
+def is_close(value: float, other: float, tolerance: float) -> bool:
+    """Tell whether two values of a metric are equal within a tolerance, relative or absolute."""
+    return math.isclose(value, other, rel_tol=tolerance, abs_tol=tolerance)
+
+
+def _said(found: Sequence[float]) -> str:
+    return ", ".join(repr(value) for value in found) or "nothing"
