@@ -8,6 +8,7 @@ again, with the same bytes and so the same version.
 from __future__ import annotations
 
 import shutil
+import sys
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
@@ -104,7 +105,11 @@ def _ingest_one(project: Project, name: str, accept_schema: bool) -> IngestRepor
         settling = tuple(arrival.name for arrival in found if not arrival.is_settled)
         if not new:
             return IngestReport(name, state["version"], (), (), settling, 0, 0, 0.0)
-        columns = _agreed_columns(name, new, {} if accept_schema else dict(state["columns"]))
+        try:
+            columns = _agreed_columns(name, new, {} if accept_schema else dict(state["columns"]))
+        except ConflictError as stop:
+            _record_stop(project, name, state, stop.message)
+            raise
         taken = {arrival.name: _copy(project, declaration, arrival) for arrival in new}
         message = f"{len(new)} files from {declaration.folder}"
         (version,) = snapshot(project, (declaration.into,), message)
@@ -153,9 +158,18 @@ def _copy(project: Project, declaration: Declaration, arrival: Arrival) -> dict[
     return {"size": arrival.size, "mtime_ns": arrival.mtime_ns, "digest": digest_file(target)}
 
 
+def _record_stop(project: Project, name: str, state: dict[str, Any], problem: str) -> None:
+    """Leave word for those who were not there when an ingest stopped; once, however often it is tried."""
+    if state["problem"] == problem:
+        return
+    with project.journal.transaction() as transaction:
+        transaction.append("data.ingest-stopped", f"{NOUN}:{name}", {"problem": problem})
+        transaction.put(NOUN, name, RECORDED, {**state, "problem": problem})
+
+
 def _record(project: Project, name: str, body: dict[str, Any], report: IngestReport) -> None:
     now = datetime.now(UTC).isoformat(timespec="milliseconds")
-    body = {**body, "version": report.version, "last_at": now, "last_lag_s": report.lag_s}
+    body = {**body, "version": report.version, "last_at": now, "last_lag_s": report.lag_s, "problem": ""}
     facts = {
         "version": report.version,
         "files": len(report.taken),
@@ -171,7 +185,7 @@ def _record(project: Project, name: str, body: dict[str, Any], report: IngestRep
 def _state(project: Project, name: str) -> dict[str, Any]:
     record = project.journal.record(NOUN, name)
     # Columns are pairs: the journal's canonical JSON sorts keys, and their order is part of a schema.
-    empty = {"columns": [], "files": {}, "version": "", "last_at": "", "last_lag_s": 0.0}
+    empty = {"columns": [], "files": {}, "version": "", "last_at": "", "last_lag_s": 0.0, "problem": ""}
     return empty if record is None else {**empty, **record.body}
 
 
@@ -180,7 +194,7 @@ def _card(project: Project, name: str) -> WatchCard:
     try:
         declaration = read_declaration(project, name)
         found = arrivals(project, declaration, state["files"])
-        problem = ""
+        problem = str(state["problem"])
     except WorkbenchError as error:
         declaration, found, problem = Declaration("", ""), [], error.message
     waiting = [arrival for arrival in found if arrival.is_settled]
@@ -199,3 +213,18 @@ def _card(project: Project, name: str) -> WatchCard:
         version=state["version"],
         problem=problem,
     )
+
+
+def main(root: Path) -> int:
+    """Take what waits in every watched folder of a project; one that stops does not keep the others waiting."""
+    project = Project.open(root)
+    for name in names(project):
+        try:
+            ingest(project, name)
+        except WorkbenchError as error:
+            sys.stderr.write(f"{name}: {error}\n")
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main(Path(sys.argv[1])))

@@ -15,9 +15,10 @@ from collections.abc import Callable
 from pathlib import Path
 
 from workbench.contract.change import Change, ChangedNoun
+from workbench.doors.server.ingesting import Intake
 from workbench.doors.server.observation import Observation
 from workbench.doors.server.reaping import LOOK_S, Reaper
-from workbench.foundation.errors import StorageError
+from workbench.foundation.errors import WorkbenchError
 from workbench.foundation.project import Project
 
 INTERVAL_S = 0.25
@@ -104,14 +105,16 @@ class _Watched:
         self.config = project.config
         self._observation = Observation(project)
         self._reaper = Reaper(project)
+        self._intake = Intake(project)
         self._reaped_at = 0.0
         self._failure = ""
 
     def look(self) -> Change | None:
         """Return what changed; what goes wrong is logged once, and the next look tries again."""
         try:
+            self._intake.look()
             change = self._observation.look(also=self._deaths())
-        except (OSError, sqlite3.Error, StorageError) as error:
+        except (OSError, sqlite3.Error, WorkbenchError) as error:
             if str(error) != self._failure:
                 _log.warning("cannot watch a project: %s", error)
             self._failure = str(error)
