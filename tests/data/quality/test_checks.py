@@ -1,4 +1,4 @@
-"""Declared checks: proposed from data, edited by people, looked at in every row, enforced where data becomes a version."""
+"""Declared checks: proposed from data, edited by people, looked at in every row, enforced at a snapshot."""
 
 import json
 

@@ -184,7 +184,9 @@ def _remembered(file: Path) -> DataCheckReport | None:
     """Return the outcome of an earlier look; only clean ones are kept, so no value of the data lies there."""
     try:
         raw = json.loads(file.read_bytes())
-        return DataCheckReport(**{**raw, "rules": tuple(RuleResult(**{**rule, "examples": ()}) for rule in raw["rules"])})
+        return DataCheckReport(
+            **{**raw, "rules": tuple(RuleResult(**{**rule, "examples": ()}) for rule in raw["rules"])}
+        )
     except (OSError, ValueError, TypeError, KeyError):
         return None
 

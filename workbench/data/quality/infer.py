@@ -33,7 +33,7 @@ def _column(name: str, column: Any) -> ColumnRules:
     values = column.dropna()
     missing = float(column.isna().mean()) if len(column) else 0.0
     least, most = _range(values) if word in ("integer", "number") else (None, None)
-    is_key = word in ("integer", "text") and _is_key(name, column)
+    is_key = word in ("integer", "text") and is_identifier(name, column)
     return ColumnRules(
         type=word if len(values) else "",
         missing=bool(missing),
@@ -72,7 +72,8 @@ def _categories(values: Any) -> tuple[str, ...]:
     return tuple(distinct) if is_closed else ()
 
 
-def _is_key(name: str, column: Any) -> bool:
+def is_identifier(name: str, column: Any) -> bool:
+    """Tell whether a column numbers the rows: its name says so and no value occurs twice."""
     looks_so = name.lower() in _KEY_NAMES or name.lower().endswith(tuple(f"_{word}" for word in _KEY_NAMES))
     looks_so = looks_so or name.endswith(("番号", "コード", "ID", "Id"))
     return looks_so and len(column) >= _KEY_ROWS and not column.isna().any() and bool(column.is_unique)
