@@ -47,6 +47,18 @@ class TrackingSection:
 
 
 @dataclass(frozen=True)
+class ExperimentSection:
+    """What is recorded of runs.
+
+    Attributes:
+        capture: Whether ``%load_ext workbench`` records cells, inputs, seeds and the machine. Without it a run has what
+            is logged, its code and nothing else.
+    """
+
+    capture: bool = True
+
+
+@dataclass(frozen=True)
 class JournalSection:
     """Where events, reviews and releases are recorded.
 
@@ -104,6 +116,7 @@ class Config:
 
     project: ProjectSection
     tracking: TrackingSection = TrackingSection()
+    experiment: ExperimentSection = ExperimentSection()
     journal: JournalSection = JournalSection()
     runner: RunnerSection = RunnerSection()
     monitor: MonitorSection = MonitorSection()
