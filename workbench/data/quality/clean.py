@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from workbench.contract.quality import CleanReport
 from workbench.data.care.card import is_guarded
@@ -139,7 +139,8 @@ def _as_fitted(fitted: FittedRecipe, frame: pd.DataFrame, path: str) -> pd.DataF
             message = f"'{name}' is {now[name]} in {path}, and was {was} when the recipe was fitted"
             raise UsageError("recipe-misfit", message, "mend the data, or fit the recipe again")
         if was in _ARROW_TYPES:
-            empty[name] = frame[name].astype(f"{_ARROW_TYPES[was]}[pyarrow]")
+            column: Any = frame[name]
+            empty[name] = column.astype(f"{_ARROW_TYPES[was]}[pyarrow]")
     return frame.assign(**empty)
 
 
