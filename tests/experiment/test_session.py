@@ -13,7 +13,7 @@ import workbench
 from workbench.experiment import session
 from workbench.experiment.reap import reap_dead_runs
 from workbench.experiment.runs import list_runs, show_run
-from workbench.experiment.store import tracking
+from workbench.experiment.store import delivery, tracking
 from workbench.foundation.errors import UnavailableError, UsageError
 from workbench.foundation.lease import HEARTBEAT_S
 
@@ -164,6 +164,7 @@ class TestInAJob:
             workbench.log(f1=0.6)
         mlflow.log_metric("plain", 1.0)
         assert run == job_run
+        delivery.catch_up()
         (card,) = list_runs(project)
         assert card.metrics == {"f1": 0.6, "plain": 1.0}
         assert card.params == {"depth": "6"}
@@ -180,6 +181,7 @@ class TestInAJob:
         run = tracking.start_run(project, tags={"workbench.job": "jb-1"})
         threading.Timer(0.5, lambda: run_file.write_text(json.dumps({"run": run}))).start()
         workbench.log(f1=0.5)
+        delivery.catch_up()
         assert list_runs(project)[0].metrics == {"f1": 0.5}
 
     def test_a_supervisor_that_never_names_one_is_an_error(self, run_file, monkeypatch):
@@ -200,13 +202,16 @@ class TestInAJob:
         assert noted["path"] == "readings.csv"
         assert noted["digest"].startswith("sha256:")
 
-    def test_the_end_of_a_process_without_supervisor_tags_its_run(self, project, run_file, job_run, monkeypatch):
-        monkeypatch.delenv("WORKBENCH_JOB")
+    def test_the_end_of_a_kernel_leaves_what_it_saw_beside_the_runs_name(self, project, run_file, job_run):
         (project.root / "readings.csv").write_text("a\n1\n")
         session.begin_capture(project.root)
         (project.root / "readings.csv").read_text()
         session.finish_capture()
-        assert [item.path for item in show_run(project, job_run).inputs] == ["readings.csv"]
+        (noted,) = json.loads(run_file.with_name("inputs.json").read_text())
+        assert noted["path"] == "readings.csv"
+        captured = run_file.with_name("captured")
+        assert {path.name for path in captured.iterdir()} == {"environment.json", "tags.json"}
+        assert json.loads((captured / "tags.json").read_text())["workbench.python"].count(".") == 2
 
 
 def test_beginning_to_capture_imports_nothing_heavy(project, python):

@@ -1,11 +1,12 @@
 """The run one is in: ``with workbench.run():`` in a notebook or script, or the job's own run inside a job.
 
-Outside a job, :func:`run` starts an MLflow run and holds its lease, so that a kernel that dies is noticed at once.
-Inside a job there is one run already, made by the job's supervisor, who also ends it; :func:`run`, :func:`log` and
-plain ``mlflow.log_metric`` all land in it. The supervisor names it in the file that ``WORKBENCH_RUN_FILE`` points to,
-which may appear a moment after the kernel started.
+Outside a job, :func:`run` starts an MLflow run and holds its lease, so that a kernel that dies is noticed at once; a
+run that plain ``mlflow.start_run()`` begins is taken in by :func:`adopt`. Inside a job there is one run already, made
+by the job's supervisor, who also ends it; :func:`run`, :func:`log` and plain ``mlflow.log_metric`` all land in it. The
+supervisor names it in the file that ``WORKBENCH_RUN_FILE`` points to, which may appear a moment after the kernel
+started.
 
-Nothing here imports mlflow before something is logged.
+Nothing here imports mlflow before something is logged, and nothing that a cell did not ask for raises into it.
 """
 
 from __future__ import annotations
@@ -14,51 +15,35 @@ import atexit
 import json
 import os
 import sys
-import threading
 import time
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
-from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+from workbench.contract.run import RunDetail
 from workbench.contract.status import RunState
-from workbench.experiment.capture.environment import environment
-from workbench.experiment.capture.git import git_state
-from workbench.experiment.capture.inputs import InputRecorder, paused
+from workbench.experiment.capture.inputs import paused
+from workbench.experiment.capture.quiet import quietly
+from workbench.experiment.kernel import KernelRecord, OpenRun, note_of
+from workbench.experiment.lifecycle import Origin, begin_run, end_run
+from workbench.experiment.mlflow_calls.install import install, leave
 from workbench.experiment.store import append_log, tracking
-from workbench.experiment.store.liveness import HEARTBEAT_TAG, lease_path
 from workbench.experiment.store.refusals import check_key, number
-from workbench.experiment.store.tags import split_tag
 from workbench.foundation.canonical import digest_file
-from workbench.foundation.durable import append_line, write_atomic
-from workbench.foundation.errors import UnavailableError, UsageError, WorkbenchError
-from workbench.foundation.lease import Lease
+from workbench.foundation.durable import append_line
+from workbench.foundation.errors import ConflictError, UnavailableError, UsageError
 from workbench.foundation.project import Project
 
 RUN_FILE_WAIT_S = 60.0
-INPUTS_FILE = "inputs.json"
 OUTBOX_FILE = "outbox.jsonl"
 _JOINING = ("MLFLOW_RUN_ID", "MLFLOW_TRACKING_URI")
 
-
-@dataclass
-class _Session:
-    """What this process records; one per process, since a kernel runs one notebook."""
-
-    project: Project
-    recorder: InputRecorder
-    runs: list[str] = field(default_factory=list)
-    steps: dict[tuple[str, str], int] = field(default_factory=dict)
-    job_run: str = ""
-    writer: threading.Thread | None = None
-
-
-_session: _Session | None = None
+_session: KernelRecord | None = None
 
 
 @contextmanager
-def run(name: str = "", *, source: str = "") -> Iterator[str]:
+def run(name: str = "", *, source: str = "", resume: str | bool = False) -> Iterator[str]:
     """Record what happens inside the block as a run, and yield the run's id.
 
     It ends FINISHED, FAILED where the block raises, KILLED where it is interrupted; a dead kernel ends it KILLED too. A
@@ -67,27 +52,86 @@ def run(name: str = "", *, source: str = "") -> Iterator[str]:
     Args:
         name: Name of the run; empty lets MLflow invent one.
         source: Notebook or script it comes from; found out where it is empty.
+        resume: Id of a run that has ended, to go on from it, or True for the newest of this notebook: a new run with
+            its name and parameters, whose metrics count their steps on; the old one stays as it is.
+
+    Raises:
+        NotFoundError: ``run-unknown``.
+        UsageError: ``nothing-to-resume``.
+        ConflictError: ``run-not-ended``: the run to go on from still runs.
     """
     session = _current_session()
     if _is_in_job():
         yield join_job_run()
         return
-    _end_the_dead(session.project)
-    run_id = _start(session, name, source)
-    lease = Lease(lease_path(session.project, run_id))
-    tracking.set_tags(session.project, run_id, {HEARTBEAT_TAG: str(int(time.time()))})
-    session.runs.append(run_id)
+    opened = _begin(session, name, source, resume)
     try:
-        with _fluent_joined(session.project, run_id):
-            yield run_id
+        with _fluent_joined(session.project, opened.run):
+            yield opened.run
     except BaseException as error:
-        _end(session, run_id, _state_of(error), "" if _is_good_exit(error) else f"{type(error).__name__}: {error}")
+        _close(session, opened, _state_of(error), "" if _is_good_exit(error) else f"{type(error).__name__}: {error}")
         raise
     else:
-        _end(session, run_id, RunState.FINISHED, "")
+        _close(session, opened, RunState.FINISHED, "")
+
+
+def adopt(run_id: str) -> None:
+    """Take in a run that plain mlflow began in the project's store; never raises.
+
+    It gets the tags and the lease that any run of ours has. One that is ours already stays as it is.
+
+    Args:
+        run_id: The run.
+    """
+    session = _session
+    if session is None or _is_in_job() or run_id in session.opened:
+        return
+    with quietly("a run that plain mlflow began"), paused():
+        project, path = session.project, _source_path(session.project, "")
+        source = _relative(project, path)
+        origin = Origin(source=source, notebook_digest=digest_file(path) if path and path.is_file() else "")
+        kind = "NOTEBOOK" if source.endswith(".ipynb") else "LOCAL"
+        theirs = {"mlflow.source.name": source, "mlflow.source.type": kind} if source else {}
+        tags = {"workbench.actor": project.actor, "mlflow.user": project.actor, **theirs, **origin.tags}
+        tracking.set_tags(project, run_id, tags)
+        with project.journal.transaction() as transaction:
+            transaction.append("run.started", f"run:{run_id}", {"source": source, "job": ""})
+        OpenRun(session, run_id, path, is_fluent=True)
+
+
+def release(run_id: str, state: str = RunState.FINISHED, error: str = "") -> bool:
+    """End a run that :func:`adopt` took in, as plain mlflow did; never raises. Any other run stays as it is.
+
+    Args:
+        run_id: The run.
+        state: FINISHED, FAILED or KILLED.
+        error: ``ename: evalue`` of what failed it.
+
+    Returns:
+        Whether it was one to end here, and has ended.
+    """
+    session = _session
+    opened = session.opened.get(run_id) if session else None
+    is_ended = False
+    if session is not None and opened is not None and opened.is_fluent:
+        with quietly("the end of a run that plain mlflow began"):
+            _close(session, opened, *(opened.fate or (state, error)))
+            is_ended = True
+    return is_ended
+
+
+@contextmanager
+def untracked() -> Iterator[None]:
+    """Record nothing that is read inside the block: what ``%%mlops untracked`` does."""
+    recorder = _session.recorder if _session else None
+    before = recorder.is_paused if recorder else False
+    if recorder:
+        recorder.is_paused = True
+    try:
+        yield
     finally:
-        session.runs.remove(run_id)
-        lease.release()
+        if recorder:
+            recorder.is_paused = before
 
 
 def log(metrics: Mapping[str, float] | None = None, step: int | None = None, **named: float) -> None:
@@ -155,6 +199,12 @@ def current_run() -> tuple[Project, str]:
     return session.project, run_id
 
 
+def current_source() -> str:
+    """Return the notebook or script of this process, relative to the project; empty where neither is known."""
+    project = _current_session().project
+    return _relative(project, _source_path(project, ""))
+
+
 def join_job_run() -> str:
     """Return the job's run, waiting until its supervisor has named it, and let plain mlflow join it.
 
@@ -177,49 +227,74 @@ def join_job_run() -> str:
     return session.job_run
 
 
-def begin_capture(root: Path) -> None:
-    """Record which files this process reads from now on; called by ``%load_ext workbench``. Calling again is harmless.
+def begin_capture(root: Path, say: Callable[[str], object] | None = None) -> None:
+    """Record what this process does from now on; called by ``%load_ext workbench``. Calling again is harmless.
 
     Args:
         root: The project's folder.
+        say: Says a line to whoever sits before the notebook.
     """
     global _session  # noqa: PLW0603 - a kernel is one session
     if _session is not None and _session.project.root == root.resolve():
         return
-    project = Project.open(root)
     checkout = os.environ.get("WORKBENCH_CHECKOUT", "")
-    recorder = InputRecorder(project, Path(checkout) if checkout else None)
-    recorder.start()
+    session = KernelRecord(Project.open(root), Path(checkout) if checkout else None, say)
+    session.start()
+    install(session.project, sys.modules[__name__], _tell_job)
     if _session is None:
         atexit.register(finish_capture)
-    _session = _Session(project, recorder)
+    _session = session
     after_cell()
 
 
-def after_cell() -> None:
-    """Note down, in a thread, what the cell has read, so that a killed kernel loses nothing; never raises."""
+def before_cell(source: str, cell: str = "") -> None:
+    """Take a cell that is about to be executed; never raises.
+
+    Args:
+        source: Its text.
+        cell: Id of the notebook cell; empty where the front end names none.
+    """
     session = _session
-    if session is None or not os.environ.get("WORKBENCH_RUN_FILE"):
+    if session is None or _is_in_job() or not session.is_capturing:
+        return  # in a job, whoever executes the notebook knows its cells
+    with quietly("the executed cells"):
+        session.cells.begin(source, cell)
+        session.began += 1
+        session.cell = cell or f"#{session.began}"
+        for opened in [item for item in session.opened.values() if item.is_fluent and item.cell == session.cell]:
+            _end_fluent(session, opened, RunState.FINISHED, "")  # the cell runs again, and begins a run of its own
+
+
+def after_cell(error: str = "") -> None:
+    """Take the end of a cell; never raises.
+
+    Args:
+        error: ``ename: evalue`` of what it raised; empty where it raised nothing.
+    """
+    session = _session
+    if session is None:
         return
-    if not session.job_run and (found := _named_run()):
-        session.job_run = found
-        _point_fluent(session.project, found)
-    if session.recorder.has_news and not (session.writer and session.writer.is_alive()):
-        session.writer = threading.Thread(target=_write_inputs, args=(session,), name="wb-inputs", daemon=True)
-        session.writer.start()
+    with quietly("the executed cells"):
+        for opened in [item for item in session.opened.values() if error and item.is_fluent]:
+            if opened.cell == session.cell:
+                _end_fluent(session, opened, RunState.FAILED, error)
+        session.cells.end(is_ok=not error)
+    with quietly("files that were read"):
+        if _is_in_job() and not session.job_run and (found := _named_run()):
+            session.job_run = found
+            _point_fluent(session.project, found)
+        session.look_after_cell(in_job=_is_in_job())
 
 
 def finish_capture() -> None:
-    """Write down the last inputs; at the end of a process that a job's supervisor does not look after, tag its run."""
+    """At the end of a job's kernel, write down the last of what it saw; never raises."""
     session = _session
-    if session is None or not os.environ.get("WORKBENCH_RUN_FILE"):
+    if session is None or not _is_in_job() or not session.is_capturing:
         return
-    if session.writer:
-        session.writer.join(timeout=30)
-    _write_inputs(session)
-    run_id = session.job_run or _named_run()
-    if run_id and not os.environ.get("WORKBENCH_JOB"):
-        _report(lambda: tracking.set_tags(session.project, run_id, _input_tags(session)))
+    with quietly("files that were read"):
+        if session.writer:
+            session.writer.join(timeout=30)
+        session.write_captured()
 
 
 def _tell_job(name: str, value: float, step: int) -> None:
@@ -227,36 +302,64 @@ def _tell_job(name: str, value: float, step: int) -> None:
     if _is_in_job():
         outbox = Path(os.environ["WORKBENCH_RUN_FILE"]).with_name(OUTBOX_FILE)
         line = json.dumps({"kind": "metric", "data": {"name": name, "value": value, "step": step}}).encode()
-        _report(lambda: append_line(outbox, line))
+        with quietly("a metric in the job's events"):
+            append_line(outbox, line)
 
 
-def _start(session: _Session, name: str, source: str) -> str:
-    notebook = _relative(session.project, source or _source())
-    path = session.project.root / notebook
-    digest, python, _ = environment()
-    tags = {
-        "workbench.commit": git_state(session.project),
-        "workbench.environment_digest": digest,
-        "workbench.python": python,
-        "workbench.notebook_digest": digest_file(path) if notebook and path.is_file() else "",
-        "mlflow.parentRunId": session.runs[-1] if session.runs else "",
-    }
-    return tracking.start_run(session.project, name=name, source=notebook, tags=tags)
+def _begin(session: KernelRecord, name: str, source: str, resume: str | bool) -> OpenRun:
+    project, path = session.project, _source_path(session.project, source)
+    before = _run_to_resume(session, resume, _relative(project, path)) if resume else None
+    origin = Origin(
+        source=_relative(project, path),
+        notebook_digest=digest_file(path) if path and path.is_file() else "",
+        parent=session.runs[-1] if session.runs else "",
+        resumes=before.card.id if before else "",
+    )
+    name = name or (before.card.name if before else "")
+    with paused():
+        run_id = begin_run(project, origin, name=name, params=before.card.params if before else None)
+    for key, points in before.history.items() if before else ():
+        session.steps[run_id, key] = max(point.step for point in points) + 1
+    return OpenRun(session, run_id, path)
 
 
-def _end_the_dead(project: Project) -> None:
-    """Write the end of runs whose kernel was killed: where no Jupyter server watches, the next run is who notices."""
-    from workbench.experiment.reap import reap_dead_runs  # reading runs imports SQLAlchemy; loading must not
+def _run_to_resume(session: KernelRecord, resume: str | bool, source: str) -> RunDetail:
+    """Return the run to go on from.
 
-    try:
-        reap_dead_runs(project)
-    except WorkbenchError as error:
-        sys.stderr.write(f"workbench: the end of a dead run could not be written: {error}\n")
+    Raises:
+        NotFoundError: ``run-unknown``.
+        UsageError: ``nothing-to-resume``.
+        ConflictError: ``run-not-ended``.
+    """
+    from workbench.experiment.runs import list_runs, show_run  # reading runs imports SQLAlchemy; loading must not
+
+    if isinstance(resume, str):
+        found = show_run(session.project, resume)
+    else:
+        known = [card for card in list_runs(session.project, source=source) if card.id not in session.runs]
+        if not known:
+            message = f"There is no run of {source or 'this process'} to go on from"
+            raise UsageError("nothing-to-resume", message, "name one: workbench.run(resume='<id>') (mlops runs)")
+        found = show_run(session.project, known[0].id)
+    if found.card.state == RunState.RUNNING:
+        message = f"Run {found.card.id[:8]} still runs"
+        raise ConflictError("run-not-ended", message, "wait for its end: mlops runs")
+    return found
 
 
-def _end(session: _Session, run_id: str, state: RunState, error: str) -> None:
-    tracking.set_tags(session.project, run_id, _input_tags(session))
-    tracking.finish_run(session.project, run_id, state, error=error)
+def _close(session: KernelRecord, opened: OpenRun, state: str, error: str) -> None:
+    loose = opened.close(lambda: end_run(session.project, opened.run, state, error))
+    if session.say and (note := note_of(loose)):
+        with quietly("which files are versioned"):
+            session.say(note)
+
+
+def _end_fluent(session: KernelRecord, opened: OpenRun, state: str, error: str) -> None:
+    """End a run that plain mlflow left open, with the end that is true, and let mlflow forget it."""
+    opened.fate = (state, error)
+    with quietly("the end of a run that plain mlflow began"):
+        tracking.leave_fluent_run(session.project, opened.run)
+    release(opened.run)  # where mlflow's own end_run did not say so
 
 
 def _state_of(error: BaseException) -> RunState:
@@ -269,7 +372,7 @@ def _is_good_exit(error: BaseException) -> bool:
     return isinstance(error, SystemExit) and error.code in (None, 0)
 
 
-def _current_run() -> tuple[_Session, str]:
+def _current_run() -> tuple[KernelRecord, str]:
     if _is_in_job():
         return _current_session(), join_job_run()
     session = _session
@@ -278,7 +381,7 @@ def _current_run() -> tuple[_Session, str]:
     return session, session.runs[-1]
 
 
-def _current_session() -> _Session:
+def _current_session() -> KernelRecord:
     if _session is None:
         begin_capture(Project.open(Path(os.environ.get("WORKBENCH_PROJECT") or Path.cwd())).root)
     assert _session is not None
@@ -309,32 +412,13 @@ def _fluent_joined(project: Project, run_id: str) -> Iterator[None]:
     try:
         yield
     finally:
+        leave(run_id)
         tracking.leave_fluent_run(project, run_id)
         for name, value in before.items():
             if value is None:
                 os.environ.pop(name, None)
             else:
                 os.environ[name] = value
-
-
-def _input_tags(session: _Session) -> dict[str, str]:
-    entries = [vars(item) for item in session.recorder.inputs()]
-    return split_tag("workbench.inputs", json.dumps(entries, ensure_ascii=False))
-
-
-def _write_inputs(session: _Session) -> None:
-    with paused():
-        entries = [vars(item) for item in session.recorder.inputs()]
-        target = Path(os.environ["WORKBENCH_RUN_FILE"]).with_name(INPUTS_FILE)
-        _report(lambda: write_atomic(target, json.dumps(entries, ensure_ascii=False).encode()))
-
-
-def _report(action: Any) -> None:
-    """Carry out what must not fail the user's cell; a failure is said once on stderr, where a job's log keeps it."""
-    try:
-        action()
-    except (WorkbenchError, OSError) as error:
-        sys.stderr.write(f"workbench: inputs could not be recorded: {error}\n")
 
 
 def _source() -> str:
@@ -344,9 +428,16 @@ def _source() -> str:
     return notebook or (script if script and "site-packages" not in script else "")
 
 
-def _relative(project: Project, source: str) -> str:
+def _source_path(project: Project, source: str) -> Path | None:
+    """Return the absolute path of a notebook or script; of this process's own where none is named."""
+    source = source or _source()
     if not source:
-        return ""
+        return None
     path = Path(source) if Path(source).is_absolute() or (project.root / source).exists() else Path.cwd() / source
-    path = (project.root / path).resolve()
+    return (project.root / path).resolve()
+
+
+def _relative(project: Project, path: Path | None) -> str:
+    if path is None:
+        return ""
     return path.relative_to(project.root).as_posix() if path.is_relative_to(project.root) else path.as_posix()

@@ -59,8 +59,8 @@ def is_left_out(source: str) -> bool:
 def chain_of(sources: Iterable[str]) -> str:
     r"""Return the head of the chain over the sources of cells, in the order of their execution.
 
-    ``link_0 = sha256("workbench.chain.v1")`` and ``link_i = sha256(link_{i-1} + "\n" + sha256(normalised source))``, all
-    in hex digits.
+    ``link_0 = sha256("workbench.chain.v1")`` and ``link_i = sha256(link_{i-1} + "\n" + sha256(normalised source))``,
+    all in hex digits.
     """
     link = _sha256(_START)
     for source in sources:

@@ -1,11 +1,25 @@
-"""Which code a run rests on: the commit of its project."""
+"""Which code a run rests on: the commit of its project, and how the files differ from it."""
 
 from __future__ import annotations
 
+import os
+import re
+import shutil
 import subprocess
+import tempfile
+from collections.abc import Iterable, Mapping
 from pathlib import Path
 
 from workbench.foundation.project import Project
+
+MAX_PATCH_BYTES = 4_000_000
+MAX_FILE_BYTES = 200_000
+_SECRET = re.compile(
+    r"(^|/)(\.env(\..*|rc)?|\.netrc|\.pypirc|\.git-credentials|id_(rsa|dsa|ecdsa|ed25519)|credentials(\..*)?)$"
+    r"|\.(pem|key|p12|pfx|jks|keystore|kdbx)$|(^|/)(\.ssh|\.aws|\.gnupg|\.ipynb_checkpoints)/",
+    re.IGNORECASE,
+)
+"""Files that hold secrets by their name; they go into no patch, versioned or not."""
 
 
 def git_state(project: Project) -> str:
@@ -16,10 +30,96 @@ def git_state(project: Project) -> str:
     return f"{commit}+dirty" if _git(project.root, "status", "--porcelain", "--", ".") else commit
 
 
-def _git(root: Path, *arguments: str) -> str:
-    command = ["git", "-C", str(root), "--no-optional-locks", *arguments]
+def changes(project: Project) -> bytes:
+    """Return a patch from the commit to the files as they are: ``git apply`` on a checkout brings them back.
+
+    New text files are in it; files that Git ignores, files named like secrets, binary and large new files are not, and
+    the last lines say which ones. Git's own index is left alone: the new files are noted in a copy.
+
+    Returns:
+        The patch; empty where nothing differs, or without Git.
+    """
+    root = project.root
+    index = _git(root, "rev-parse", "--git-path", "index")
+    if not index or not _git(root, "rev-parse", "HEAD"):
+        return b""
+    changed = _names(_run(root, "diff", "--name-only", "-z", "--relative", "HEAD", "--", "."))
+    new = _names(_run(root, "ls-files", "--others", "--exclude-standard", "-z", "--", "."))
+    kept, left_out = _sorted_out(root, new)
+    hidden = [name for name in changed if _SECRET.search(name)]
+    with tempfile.TemporaryDirectory(prefix="wb-index-") as folder:
+        copy = Path(folder) / "index"
+        if (root / index).is_file():
+            shutil.copyfile(root / index, copy)
+        environment = {"GIT_INDEX_FILE": str(copy)}
+        for start in range(0, len(kept), 500):
+            _run(root, "add", "--intent-to-add", "--", *kept[start : start + 500], environment=environment)
+        spared = [f":(exclude,literal){name}" for name in hidden]
+        patch = _run(root, "diff", "--relative", "HEAD", "--", ".", *spared, environment=environment)
+    if len(patch) > MAX_PATCH_BYTES:
+        return _said([f"the patch itself: {len(patch)} bytes"])
+    return patch + _said([*left_out, *(f"{name}: named like a secret" for name in hidden)])
+
+
+def unchanged_in_git(project: Project, names: Iterable[str]) -> frozenset[str]:
+    """Return those of the project's files that the commit holds as they are now."""
+    wanted = [name for name in names if not os.path.isabs(name)]  # noqa: PTH117 - a name relative to the project
+    if not wanted or not _git(project.root, "rev-parse", "HEAD"):
+        return frozenset()
+    kept = set(_names(_run(project.root, "ls-files", "-z", "--", *(f":(literal){name}" for name in wanted))))
+    changed = _names(_run(project.root, "diff", "--name-only", "-z", "--relative", "HEAD", "--", "."))
+    return frozenset(kept - set(changed))
+
+
+def _sorted_out(root: Path, names: Iterable[str]) -> tuple[list[str], list[str]]:
+    """Return the new files that belong in a patch, and the others with the reason."""
+    kept, left_out = [], []
+    for name in names:
+        reason = _reason_against(root / name, name)
+        if reason:
+            left_out.append(f"{name}: {reason}")
+        else:
+            kept.append(name)
+    return kept, left_out
+
+
+def _reason_against(path: Path, name: str) -> str:
+    if _SECRET.search(name):
+        return "named like a secret"
     try:
-        done = subprocess.run(command, capture_output=True, text=True, check=False, timeout=20)
+        if path.is_symlink() or not path.is_file():
+            return "no ordinary file"
+        size = path.stat().st_size
+        if size > MAX_FILE_BYTES:
+            return f"{size} bytes"
+        return "binary" if b"\0" in path.read_bytes()[:8000] else ""
+    except OSError:
+        return "not readable"
+
+
+def _said(lines: list[str]) -> bytes:
+    """Return lines that ``git apply`` passes over."""
+    return "".join(f"# left out: {line}\n" for line in lines).encode("utf-8", "surrogateescape")
+
+
+def _names(output: bytes) -> list[str]:
+    return [os.fsdecode(name) for name in output.split(b"\0") if name]
+
+
+def _git(root: Path, *arguments: str) -> str:
+    return _run(root, *arguments).decode("utf-8", "replace").strip()
+
+
+def _run(root: Path, *arguments: str, environment: Mapping[str, str] | None = None) -> bytes:
+    command = ["git", "-C", str(root), "--no-optional-locks", "-c", "core.quotepath=off", *arguments]
+    try:
+        done = subprocess.run(
+            command,
+            capture_output=True,
+            check=False,
+            timeout=20,
+            env={**os.environ, **environment} if environment else None,
+        )
     except (OSError, subprocess.TimeoutExpired):
-        return ""
-    return done.stdout.strip() if done.returncode == 0 else ""
+        return b""
+    return done.stdout if done.returncode == 0 else b""

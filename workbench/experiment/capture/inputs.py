@@ -2,8 +2,9 @@
 
 They are found with an audit hook on ``open``: no wrapper around pandas, no call to remember. A hook cannot be removed
 again (PEP 578), so one is installed once and asks whether a recorder listens. It never raises into the user's code and
-costs about a microsecond for a path it has met. What it cannot see: files that native code opens on its own (Parquet,
-also through pandas 3; a database file); name those with :func:`workbench.experiment.session.log_input`.
+costs about a microsecond for a path it has met. Files that native code opens on its own (Parquet, also through pandas
+3) it cannot see: ``readers`` wraps the readers that do so, and what these miss can be named with
+:func:`workbench.experiment.session.log_input`.
 """
 
 from __future__ import annotations
@@ -77,6 +78,7 @@ class InputRecorder:
         self._seen: set[str] = set()
         self._written: set[str] = set()
         self._found: dict[str, _Sighting] = {}
+        self._readers: dict[str, str] = {}
         self._digested: dict[str, InputFile] = {}
         self._working = threading.Lock()
         self.is_paused = False
@@ -98,19 +100,31 @@ class InputRecorder:
         """Whether files were found that have not been digested yet."""
         return len(self._found) > len(self._digested)
 
-    def note(self, path: str) -> None:
-        """Take a path that is opened for reading; called from the hook."""
-        if path in self._seen or len(self._found) >= MAX_INPUTS:
+    @property
+    def is_full(self) -> bool:
+        """Whether more files were read than are recorded."""
+        return len(self._found) >= MAX_INPUTS
+
+    def note(self, path: str, reader: str = "") -> None:
+        """Take a path that is opened for reading; called from the hook and from the readers that native code hides.
+
+        Args:
+            path: The path as it was given.
+            reader: Function that reads it, where the hook would not see it; empty for an ordinary ``open``.
+        """
+        if self.is_paused or path in self._seen or self.is_full or _own_thread.depth:
             return
         full = os.path.realpath(path)
         if path.startswith(os.sep):
             self._seen.add(path)  # a relative one may be another file tomorrow
         if full not in self._found and full not in self._written and self._is_input(full) and os.path.isfile(full):  # noqa: PTH113
             self._found[full] = _Sighting.of(full)
+            self._readers[full] = reader
 
     def note_written(self, path: str) -> None:
         """Take a path that is opened for writing: reading it again later is no input."""
-        self._written.add(os.path.realpath(path))
+        if not (self.is_paused or _own_thread.depth):
+            self._written.add(os.path.realpath(path))
 
     def inputs(self) -> tuple[InputFile, ...]:
         """Return the files with digest and dataset version, sorted by path; digests each file once.
@@ -138,16 +152,16 @@ class InputRecorder:
         return next((root for root in self._roots if full.startswith(root)), "")
 
     def _input(self, full: str, sighting: _Sighting) -> InputFile:
-        root = self._root_of(full)
+        root, reader = self._root_of(full), self._readers.get(full, "")
         name = Path(full[len(root) :]).as_posix() if root else full
         try:
             digest = _sha256(full)
             if _Sighting.of(full) != sighting:
-                return InputFile(name, "", "")
+                return InputFile(name, "", "", reader)
             version = version_of(self._project, Path(name), lies_at=Path(full)) if root else None
         except (OSError, WorkbenchError):
-            return InputFile(name, "", "")  # gone or unreadable by now: said, not hidden
-        return InputFile(name, digest, version.id if version else "")
+            return InputFile(name, "", "", reader)  # gone or unreadable by now: said, not hidden
+        return InputFile(name, digest, version.id if version else "", reader)
 
 
 class paused:  # noqa: N801 - reads as what it does: with paused(): …
@@ -161,6 +175,11 @@ class paused:  # noqa: N801 - reads as what it does: with paused(): …
 
 
 _listening: InputRecorder | None = None
+
+
+def listening() -> InputRecorder | None:
+    """Return the recorder that listens now."""
+    return _listening
 
 
 class _OwnThread(threading.local):

@@ -14,6 +14,7 @@ from __future__ import annotations
 
 import logging
 import os
+import shutil
 import sqlite3
 import sys
 import time
@@ -25,6 +26,7 @@ from typing import Any
 
 from workbench.contract.status import RunState
 from workbench.experiment.store import delivery
+from workbench.experiment.store.artifacts import local_folder
 from workbench.experiment.store.refusals import number, translated
 from workbench.experiment.store.rows import STATE_TAG
 from workbench.experiment.store.schema import fill_from_schema, prepared_schema
@@ -78,6 +80,22 @@ def tracking_client(project: Project) -> Any:
     delivery.catch_up()
     with tracking_errors(project):
         return _client(project.tracking_uri)
+
+
+def is_our_client(project: Project, tracking_service: Any) -> bool:
+    """Tell whether a client inside mlflow is the one that we write with, so that nobody diverts it into our own log."""
+    return _client.cache_info().currsize > 0 and _client(project.tracking_uri)._tracking_client is tracking_service
+
+
+def experiment_id(project: Project) -> str:
+    """Return the id of the project's experiment, which exists afterwards.
+
+    Raises:
+        ConflictError: ``experiment-deleted``.
+    """
+    client = tracking_client(project)
+    with tracking_errors(project):
+        return _experiment_id(client, project)
 
 
 def start_run(
@@ -311,10 +329,26 @@ def write_batch(
 
 
 def log_artifacts(project: Project, run: str, folder: Path, artifact_path: str) -> None:
-    """Copy the files of a folder into the run's artifacts, below ``artifact_path``."""
+    """Copy the files of a folder into the run's artifacts, below ``artifact_path``.
+
+    Where they lie in a folder of this machine, that is a plain copy, for which mlflow is not imported.
+    """
+    if (here := _artifact_folder(project, run)) is not None:
+        with storage_errors(here):
+            shutil.copytree(folder, here / artifact_path, dirs_exist_ok=True)
+        return
     client = tracking_client(project)
     with tracking_errors(project), storage_errors(folder):
         client.log_artifacts(run, str(folder), artifact_path)
+
+
+def _artifact_folder(project: Project, run: str) -> Path | None:
+    """Return the folder of a run's artifacts; None where only MLflow's client can say or reach it."""
+    writer = _writer(project)
+    if writer is None:
+        return None
+    with _sql_errors(project):
+        return local_folder(writer.artifact_uri(run))
 
 
 def download_model(project: Project, run: str, name: str, folder: Path) -> Path:

@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import math
 import posixpath
-import random
+import secrets
 import sqlite3
 import time
 import uuid
@@ -179,6 +179,18 @@ class SqlWriter:
             raise run_unknown(run)
         return RunFacts(found[0], found[1] or 0, tags)
 
+    def artifact_uri(self, run: str) -> str:
+        """Return where the artifacts of a run lie.
+
+        Raises:
+            NotFoundError: ``run-unknown``.
+        """
+        with reading(self.path) as connection:
+            found = connection.execute("SELECT artifact_uri FROM runs WHERE run_uuid = ?", (run,)).fetchone()
+        if found is None:
+            raise run_unknown(run)
+        return str(found[0] or "")
+
     def end_run(self, run: str, status: str, *, tags: Mapping[str, str], drop_tag: str = "") -> None:
         """Write the end of a run, tags that go with it and a tag that no longer holds, in one transaction.
 
@@ -275,5 +287,8 @@ def _stored(value: float) -> tuple[float, bool]:
 
 
 def _invented_name() -> str:
-    """Return a name for people, in MLflow's manner: ``calm-heron-417``."""
-    return f"{random.choice(_QUALITIES)}-{random.choice(_ANIMALS)}-{random.randint(0, 1000)}"  # noqa: S311 - no secret
+    """Return a name for people, in MLflow's manner: ``calm-heron-417``.
+
+    Not with ``random``, whose state is the user's: a number drawn here would change the results of a seeded notebook.
+    """
+    return f"{secrets.choice(_QUALITIES)}-{secrets.choice(_ANIMALS)}-{secrets.randbelow(1000)}"
