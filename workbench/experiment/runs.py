@@ -6,10 +6,15 @@ import json
 import time
 from collections.abc import Iterable, Mapping
 from datetime import UTC, datetime
+from difflib import get_close_matches
 from pathlib import PurePosixPath
 
-from workbench.contract.run import Difference, InputFile, MetricPoint, RunCard, RunComparison, RunDetail
+from workbench.contract.run import Difference, InputFile, MetricPoint, RunCard, RunComparison, RunDetail, RunGroup
 from workbench.contract.status import RunState
+from workbench.experiment.search.expression import comparisons_of
+from workbench.experiment.search.fields import NO_LEVEL
+from workbench.experiment.search.groups import grouped
+from workbench.experiment.search.parser import invalid_at, parse_field, parse_order, parse_query, position_of
 from workbench.experiment.store.liveness import dead_runs
 from workbench.experiment.store.rows import MetricRow, RunQuery, RunReader, RunRow, state_of
 from workbench.experiment.store.rows_sql import SqlRows
@@ -19,30 +24,114 @@ from workbench.foundation.errors import NotFoundError, UsageError, did_you_mean
 from workbench.foundation.project import Project
 
 MAX_LIMIT = 10_000
+MAX_OFFSET = 1 << 62
+_SHOWN = 20
+"""Names of metrics or parameters that an error lists."""
 _STATES = frozenset(state.value for state in RunState)
 
 
-def list_runs(project: Project, limit: int = 100, state: str = "", source: str = "") -> tuple[RunCard, ...]:
-    """List runs, the newest first.
+def list_runs(
+    project: Project,
+    query: str = "",
+    *,
+    sort: str = "",
+    limit: int = 100,
+    offset: int = 0,
+    state: str = "",
+    source: str = "",
+    deleted: bool = False,
+) -> tuple[RunCard, ...]:
+    """List runs, the newest first, or those that a query asks for.
+
+    A query compares ``metrics.f1``, ``params.depth``, ``tags.x``, ``state``, ``name``, ``source``, ``actor``,
+    ``target``, ``level``, ``starred``, ``data``, ``model``, ``started`` or ``duration`` with ``= != < <= > >= ~``
+    (contains) or ``IN (…)``, joined by AND, OR, NOT and parentheses. A comparison with something that a run does not
+    have is false.
 
     Args:
         project: The project.
+        query: Such as ``metrics.f1 > 0.9 AND NOT params.depth = 3`` or ``started > -7d``; empty for all.
+        sort: Field to sort by, with ``-`` before it the largest first: ``-metrics.f1``; runs without it come last.
         limit: At most so many, up to 10,000.
+        offset: Leave out so many at the beginning.
         state: Only those RUNNING, FINISHED, FAILED, KILLED or LOST.
         source: Only those of this notebook, as a path relative to the project.
+        deleted: List the deleted runs instead.
 
     Raises:
-        UsageError: ``limit-out-of-range`` or ``state-unknown``.
+        UsageError: ``query-invalid``, ``limit-out-of-range`` or ``state-unknown``.
     """
     if not 1 <= limit <= MAX_LIMIT:
         raise UsageError("limit-out-of-range", f"Limit {limit} is not between 1 and {MAX_LIMIT}", "mlops runs -n 100")
+    if not 0 <= offset < MAX_OFFSET:
+        raise UsageError("limit-out-of-range", f"Offset {offset} is not 0 or more", "mlops runs --offset 0")
     word = state.upper()
     if word and word not in _STATES:
         raise UsageError("state-unknown", f"There is no run state '{state}'", did_you_mean(word, _STATES))
     reader = reader_of(project)
-    dead = dead_runs(project, reader)
-    query = RunQuery(limit=limit, state=word, source=_relative(project, source), dead=dead)
-    return tuple(_card(row, dead) for row in reader.search(query))
+    asked = RunQuery(
+        limit=limit,
+        state=word,
+        source=_relative(project, source),
+        dead=dead_runs(project, reader),
+        where=parse_query(query),
+        order=parse_order(sort),
+        offset=offset,
+        is_deleted=deleted,
+        now_ms=int(time.time() * 1000),
+    )
+    check_names(reader, asked, query)
+    return tuple(_card(row, asked.dead) for row in reader.search(asked))
+
+
+def group_runs(project: Project, field: str, query: str = "", sort: str = "", limit: int = 100) -> tuple[RunGroup, ...]:
+    """Group runs by what they have in common, and show how good each group is.
+
+    Args:
+        project: The project.
+        field: What they are grouped by: ``params.depth``, ``source``, ``data``, … A run with several inputs or models
+            counts in each of their groups.
+        query: Only runs that this query asks for.
+        sort: Metric to judge by: ``-metrics.f1`` where more is better, ``metrics.loss`` where less is. The best group
+            comes first; without it the largest.
+        limit: At most so many groups.
+
+    Raises:
+        UsageError: ``query-invalid`` or ``limit-out-of-range``.
+    """
+    if not 1 <= limit <= MAX_LIMIT:
+        raise UsageError("limit-out-of-range", f"Limit {limit} is not between 1 and {MAX_LIMIT}", "mlops runs -n 100")
+    by, order = parse_field(field), parse_order(sort)
+    if order and order.field.kind != "metrics":
+        raise UsageError("query-invalid", f"Groups are judged by a metric, not by {order.field}", "--sort -metrics.f1")
+    reader = reader_of(project)
+    now_ms, dead = int(time.time() * 1000), dead_runs(project, reader)
+    asked = RunQuery(limit=limit, dead=dead, where=parse_query(query), order=order, now_ms=now_ms)
+    check_names(reader, asked, query or sort)
+    fields = (by, order.field) if order else (by,)
+    return grouped(reader.values(asked, fields), by, order)[:limit]
+
+
+def check_names(reader: RunReader, asked: RunQuery, text: str) -> None:
+    """Refuse a metric or parameter that no run has: a typing error would look like "no such runs".
+
+    Raises:
+        UsageError: ``query-invalid``, with the nearest name.
+    """
+    wanted = [comparison.field for comparison in comparisons_of(asked.where)]
+    wanted += [asked.order.field] if asked.order else []
+    for kind in ("metrics", "params"):
+        named = {field.name: field for field in wanted if field.kind == kind}
+        known = reader.names(kind) if named else ()
+        for name in named.keys() - set(known):
+            if known:
+                at = position_of(text, named[name])
+                hint = did_you_mean(name, known) if get_close_matches(name, known) else _some(known)
+                raise invalid_at(text, at, f"no run has {named[name]}", hint)
+
+
+def _some(names: tuple[str, ...]) -> str:
+    return f"known: {', '.join(names[:_SHOWN])}{', …' if len(names) > _SHOWN else ''}"
 
 
 def count_runs(project: Project) -> int:
@@ -87,47 +176,72 @@ def compare_runs(project: Project, runs: tuple[str, ...]) -> RunComparison:
 
 def reader_of(project: Project) -> RunReader:
     """Return the fastest reader for the project's store."""
-    path = sqlite_path(project)
-    if path is not None:
-        return SqlRows(path, project.config.project.name)
+    place = sqlite_path(project)
+    if place is not None or project.tracking_uri.startswith("postgresql"):
+        return SqlRows(place or project.tracking_uri, project.config.project.name)
     from workbench.experiment.store.rows_client import ClientRows
 
     return ClientRows(project)
 
 
-def find_run(project: Project, run: str) -> str:
+def find_run(project: Project, run: str, *, is_deleted: bool = False) -> str:
     """Return the full id of a run given by a unique prefix.
+
+    Args:
+        project: The project.
+        run: Its id, or the beginning of it.
+        is_deleted: Look among the deleted runs.
 
     Raises:
         NotFoundError: ``run-unknown``.
         UsageError: ``run-ambiguous``.
     """
-    return _full_id(reader_of(project), run)
+    return _full_id(reader_of(project), run, is_deleted=is_deleted)
+
+
+def rows_of(project: Project, runs: tuple[str, ...]) -> list[RunRow]:
+    """Return runs, given by ids or unique beginnings of them, as the store holds them; deleted ones too.
+
+    Raises:
+        NotFoundError: ``run-unknown``.
+        UsageError: ``run-ambiguous``.
+    """
+    return _rows(reader_of(project), runs)
 
 
 def inputs_of(tags: Mapping[str, str]) -> tuple[InputFile, ...]:
     """Return the inputs that a run's tags name; tags that somebody else wrote are not trusted to be ours."""
     try:
         entries = json.loads(joined_tag(tags, "workbench.inputs") or "[]")
-        return tuple(InputFile(str(e["path"]), str(e["digest"]), str(e["dataset_version"])) for e in entries)
-    except (ValueError, TypeError, KeyError):
+        return tuple(
+            InputFile(str(e["path"]), str(e["digest"]), str(e["dataset_version"]), str(e.get("reader", "")))
+            for e in entries
+        )
+    except (ValueError, TypeError, KeyError, AttributeError):
         return ()
 
 
 def _rows(reader: RunReader, runs: tuple[str, ...]) -> list[RunRow]:
-    ids = [_full_id(reader, run) for run in runs]
-    found = {row.id: row for row in reader.search(RunQuery(limit=len(ids), ids=tuple(ids)))}
+    found: dict[str, RunRow] = {}
+    ids = []
+    for run in runs:
+        active = reader.ids_with_prefix(run) if run else []
+        is_deleted = not active and bool(run) and bool(reader.ids_with_prefix(run, is_deleted=True))
+        ids.append(_full_id(reader, run, is_deleted=is_deleted))
+        query = RunQuery(limit=1, ids=(ids[-1],), is_deleted=is_deleted)
+        found.update({row.id: row for row in reader.search(query)})
     return [found[run] for run in ids]
 
 
-def _full_id(reader: RunReader, run: str) -> str:
-    matches = reader.ids_with_prefix(run) if run else []
+def _full_id(reader: RunReader, run: str, *, is_deleted: bool = False) -> str:
+    matches = reader.ids_with_prefix(run, is_deleted=is_deleted) if run else []
     if len(matches) == 1:
         return matches[0]
     if matches:
         hint = f"add letters: {', '.join(match[: len(run) + 4] for match in matches)}"
         raise UsageError("run-ambiguous", f"'{run}' is the beginning of several runs", hint)
-    raise NotFoundError("run-unknown", f"There is no run '{run}'", "see which there are: mlops runs")
+    hint = f"see which there are: mlops runs{' --deleted' if is_deleted else ''}"
+    raise NotFoundError("run-unknown", f"There is no {'deleted ' if is_deleted else ''}run '{run}'", hint)
 
 
 def _card(row: RunRow, dead: Mapping[str, RunState]) -> RunCard:
@@ -147,13 +261,19 @@ def _card(row: RunRow, dead: Mapping[str, RunState]) -> RunCard:
         metrics=row.metrics,
         models=_models(row),
         progress=_progress(row) if state is RunState.RUNNING else 1.0,
+        level=row.tags.get("workbench.level") or NO_LEVEL,
+        is_starred=row.tags.get("workbench.starred") == "true",
+        note=row.tags.get("mlflow.note.content", ""),
+        parent=row.tags.get("mlflow.parentRunId", ""),
+        is_deleted=row.is_deleted,
     )
 
 
 def _detail(reader: RunReader, row: RunRow, dead: Mapping[str, RunState]) -> RunDetail:
+    card, inputs = _card(row, dead), inputs_of(row.tags)
     return RunDetail(
-        card=_card(row, dead),
-        inputs=inputs_of(row.tags),
+        card=card,
+        inputs=inputs,
         commit=row.tags.get("workbench.commit", ""),
         notebook_digest=row.tags.get("workbench.notebook_digest", ""),
         environment_digest=row.tags.get("workbench.environment_digest", ""),
@@ -162,7 +282,19 @@ def _detail(reader: RunReader, row: RunRow, dead: Mapping[str, RunState]) -> Run
         history=_history(reader.history(row.id)),
         artifacts=reader.artifacts(row),
         error=row.tags.get("workbench.error", ""),
+        unversioned=tuple(item.path for item in inputs if not item.dataset_version),
+        resumes=row.tags.get("workbench.resumes", ""),
+        offer=_offer(card),
     )
+
+
+def _offer(card: RunCard) -> str:
+    """Return the command that suggests itself."""
+    if card.is_deleted:
+        return f"mlops runs undelete {card.id[:12]}"
+    if card.state in (RunState.KILLED, RunState.LOST) and not card.job:
+        return f'go on from it: with workbench.run(resume="{card.id}"): …'
+    return ""
 
 
 def _history(rows: Iterable[MetricRow]) -> dict[str, tuple[MetricPoint, ...]]:

@@ -11,6 +11,7 @@ from dataclasses import dataclass, field
 from typing import Protocol
 
 from workbench.contract.status import RunState
+from workbench.experiment.search.expression import And, Comparison, Expression, Field, Literal, Order
 
 STATE_TAG = "workbench.state"
 """Set to LOST on a run that MLflow, which has no such word, holds as KILLED."""
@@ -30,6 +31,7 @@ class RunRow:
         tags: All tags.
         params: All parameters.
         metrics: Last value of each metric; NaN ones are left out, JSON has no word for them.
+        is_deleted: Whether it was deleted, which can be taken back.
     """
 
     id: str
@@ -41,11 +43,12 @@ class RunRow:
     tags: dict[str, str]
     params: dict[str, str]
     metrics: dict[str, float]
+    is_deleted: bool = False
 
 
 @dataclass(frozen=True)
 class RunQuery:
-    """Which runs, the newest first.
+    """Which runs, in which order.
 
     Attributes:
         limit: At most so many.
@@ -53,6 +56,11 @@ class RunQuery:
         source: Only from this notebook; empty for any.
         ids: Only these; None for any.
         dead: Runs that the store holds as RUNNING although their process is dead, with what they are.
+        where: Only those that a query asks for; None for any.
+        order: What they are sorted by; None for the newest first.
+        offset: Leave out so many at the beginning.
+        is_deleted: Look among the deleted runs instead.
+        now_ms: The present, Unix milliseconds: what ``-7d`` and the duration of a live run are counted from.
     """
 
     limit: int
@@ -60,6 +68,20 @@ class RunQuery:
     source: str = ""
     ids: tuple[str, ...] | None = None
     dead: Mapping[str, RunState] = field(default_factory=dict)
+    where: Expression | None = None
+    order: Order | None = None
+    offset: int = 0
+    is_deleted: bool = False
+    now_ms: int = 0
+
+    @property
+    def condition(self) -> Expression | None:
+        """Return ``where`` joined with ``state`` and ``source``."""
+        parts = [self.where] if self.where else []
+        for name, value in (("state", self.state), ("source", self.source)):
+            if value:
+                parts.append(Comparison(Field("", name), "=", (Literal(value, is_quoted=True),)))
+        return And(tuple(parts)) if len(parts) > 1 else parts[0] if parts else None
 
 
 @dataclass(frozen=True)
@@ -83,7 +105,15 @@ class RunReader(Protocol):
         """Return how many runs there are."""
         ...
 
-    def ids_with_prefix(self, prefix: str) -> list[str]:
+    def values(self, query: RunQuery, fields: tuple[Field, ...]) -> list[tuple[str | float | None, ...]]:
+        """Return the id and the fields' values of all runs that match; limit and order are not used."""
+        ...
+
+    def names(self, kind: str) -> tuple[str, ...]:
+        """Return the names of all ``metrics``, ``params`` or ``tags`` that any run of the store has, sorted."""
+        ...
+
+    def ids_with_prefix(self, prefix: str, *, is_deleted: bool = False) -> list[str]:
         """Return ids that begin with ``prefix``, at most a handful."""
         ...
 

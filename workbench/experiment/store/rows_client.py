@@ -3,11 +3,17 @@
 from __future__ import annotations
 
 import math
+import time
 from collections.abc import Iterator
+from itertools import chain, islice
 from typing import Any
 
+from workbench.experiment.search.evaluate import Moment, matches, sorted_rows, value_of
+from workbench.experiment.search.expression import Field
+from workbench.experiment.search.fields import KNOWN, Shape
 from workbench.experiment.store.artifacts import local_artifacts
-from workbench.experiment.store.rows import MetricRow, RunQuery, RunRow, state_of
+from workbench.experiment.store.rows import MetricRow, RunQuery, RunRow
+from workbench.experiment.store.tags import joined_tag
 from workbench.experiment.store.tracking import tracking_client, tracking_errors
 from workbench.foundation.project import Project
 
@@ -24,36 +30,35 @@ class ClientRows:
         self._client = tracking_client(project)
 
     def search(self, query: RunQuery) -> list[RunRow]:
-        """Return the runs asked for, the newest first.
+        """Return the runs asked for.
 
-        MLflow's filter language knows AND only, so a state that also means dead runs is filtered here, page by page.
+        MLflow's filter language knows AND only and sorts missing values its own way, so both are done here. Where the
+        newest are asked for, reading ends with the page.
         """
-        filters = []
-        if query.source:
-            filters.append(f"tags.`workbench.source` = {_quoted(query.source)}")
-        if query.state in ("FINISHED", "FAILED"):
-            filters.append(f"attributes.status = '{query.state}'")
-        if query.ids is not None:
-            if not query.ids:
-                return []
-            filters.append(f"attributes.run_id IN ({', '.join(_quoted(run) for run in query.ids)})")
-        found: list[RunRow] = []
-        for row in self._pages(" AND ".join(filters)):
-            if len(found) == query.limit:
-                break
-            if not query.state or state_of(row, query.dead) == query.state:
-                found.append(row)
-        return found
+        found = self._matching(query)
+        if query.order is None:
+            return list(islice(found, query.offset, query.offset + query.limit))
+        return sorted_rows(found, query.order, _moment(query))[query.offset : query.offset + query.limit]
+
+    def values(self, query: RunQuery, fields: tuple[Field, ...]) -> list[tuple[str | float | None, ...]]:
+        """Return the id and the fields' values of all runs that match; lists come as their tag."""
+        moment = _moment(query)
+        return [(row.id, *(_plain_value(row, field, moment) for field in fields)) for row in self._matching(query)]
+
+    def names(self, kind: str) -> tuple[str, ...]:
+        """Return the names of all metrics, parameters or tags of any run."""
+        rows = chain(self._pages(""), self._pages("", is_deleted=True))
+        return tuple(sorted({name for row in rows for name in getattr(row, kind)}))
 
     def count(self) -> int:
         """Return how many runs there are; MLflow has no call that counts."""
         return sum(1 for _ in self._pages(""))
 
-    def ids_with_prefix(self, prefix: str) -> list[str]:
+    def ids_with_prefix(self, prefix: str, *, is_deleted: bool = False) -> list[str]:
         """Return at most ten ids that begin with ``prefix``."""
         if len(prefix) == _RUN_ID_LENGTH:
-            return [row.id for row in self._pages(f"attributes.run_id = {_quoted(prefix)}")]
-        return sorted(row.id for row in self._pages("") if row.id.startswith(prefix))[:10]
+            return [row.id for row in self._pages(f"attributes.run_id = {_quoted(prefix)}", is_deleted=is_deleted)]
+        return sorted(row.id for row in self._pages("", is_deleted=is_deleted) if row.id.startswith(prefix))[:10]
 
     def history(self, run: str) -> list[MetricRow]:
         """Return all values of all metrics of a run."""
@@ -77,16 +82,35 @@ class ClientRows:
             else:
                 yield entry.path
 
-    def _pages(self, filter_string: str) -> Iterator[RunRow]:
+    def _matching(self, query: RunQuery) -> Iterator[RunRow]:
+        """Yield all runs that match, the newest first; what the server can tell by itself it is asked for."""
+        filters = []
+        if query.source and not {"'", '"'} <= set(query.source):
+            filters.append(f"tags.`workbench.source` = {_quoted(query.source)}")
+        if query.state in ("FINISHED", "FAILED"):
+            filters.append(f"attributes.status = '{query.state}'")
+        if query.ids is not None:
+            if not query.ids:
+                return
+            filters.append(f"attributes.run_id IN ({', '.join(_quoted(run) for run in query.ids)})")
+        condition, moment = query.condition, _moment(query)
+        for row in self._pages(" AND ".join(filters), is_deleted=query.is_deleted):
+            if matches(condition, row, moment):
+                yield row
+
+    def _pages(self, filter_string: str, *, is_deleted: bool = False) -> Iterator[RunRow]:
         with tracking_errors(self._project):
             experiment = self._client.get_experiment_by_name(self._project.config.project.name)
         if experiment is None:
             return
+        from mlflow.entities import ViewType
+
+        view = ViewType.DELETED_ONLY if is_deleted else ViewType.ACTIVE_ONLY
         token = None
         while True:
             with tracking_errors(self._project):
                 page = self._client.search_runs(
-                    [experiment.experiment_id], filter_string, max_results=_PAGE, order_by=_ORDER, page_token=token
+                    [experiment.experiment_id], filter_string, view, _PAGE, order_by=_ORDER, page_token=token
                 )
             yield from map(_row, page)
             token = page.token
@@ -105,7 +129,20 @@ def _row(run: Any) -> RunRow:
         tags=dict(sorted(run.data.tags.items())),
         params=dict(sorted(run.data.params.items())),
         metrics={key: value for key, value in sorted(run.data.metrics.items()) if not math.isnan(value)},
+        is_deleted=run.info.lifecycle_stage == "deleted",
     )
+
+
+def _moment(query: RunQuery) -> Moment:
+    return Moment(query.now_ms or int(time.time() * 1000), query.dead)
+
+
+def _plain_value(row: RunRow, field: Field, moment: Moment) -> str | float | None:
+    known = None if field.kind else KNOWN[field.name]
+    if known and known.shape in (Shape.INPUTS, Shape.NAMES):
+        return joined_tag(row.tags, known.tag) or None
+    value = value_of(row, field, moment)
+    return None if isinstance(value, tuple) else value
 
 
 def _quoted(text: str) -> str:
