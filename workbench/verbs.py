@@ -31,6 +31,14 @@ class Permission(StrEnum):
     OPERATE = "operate"
 
 
+class Follows(StrEnum):
+    """What a command waits for, unless it is told ``--detach``; the panel and REST never wait."""
+
+    NOTHING = "nothing"
+    JOB = "job"  # the job that the function returns, with its progress
+    WAIT = "wait"  # the function itself, which has a parameter ``wait``
+
+
 @dataclass(frozen=True)
 class Verb:
     """One row of the table.
@@ -44,6 +52,7 @@ class Verb:
         positional: Parameters that stand without ``--`` on a command line, in order.
         short: One-letter option for a parameter (``{"p": "params"}``).
         needs_project: Whether the function takes a project first.
+        follows: What a command waits for.
     """
 
     noun: str
@@ -54,6 +63,7 @@ class Verb:
     positional: tuple[str, ...] = ()
     short: tuple[tuple[str, str], ...] = ()
     needs_project: bool = True
+    follows: Follows = Follows.NOTHING
 
     @property
     def words(self) -> str:
@@ -95,11 +105,25 @@ VERBS: tuple[Verb, ...] = (
     ),
     Verb("status", "", "workbench.project.overview:project_status", _READ, "Show the project at a glance"),
     Verb("doctor", "", "workbench.project.overview:examine", _READ, "Look for what is wrong and say what mends it"),
+    Verb(
+        "store", "tune", "workbench.experiment.store.tuning:tune_store", _OPERATE,
+        "Make an MLflow database fast and safe to share", ("path",),
+    ),
     # notebook → run
     Verb(
         "run", "", "workbench.execute.jobs:submit", _RUN, "Run a notebook on a target",
-        ("notebook",), (("p", "params"), ("t", "target")),
+        ("notebook",), (("p", "params"), ("t", "target")), follows=Follows.JOB,
     ),
+    Verb("pipeline", "", "workbench.execute.pipelines.stages:list_stages", _READ, "List stages and which are stale"),
+    Verb(
+        "pipeline", "add", "workbench.execute.pipelines.stages:add_stage", _RUN, "Make a notebook a stage",
+        ("notebook",), (("i", "inputs"), ("o", "outputs"), ("p", "params")),
+    ),
+    Verb(
+        "pipeline", "run", "workbench.execute.pipelines.refresh:run_pipeline", _RUN, "Run the stages that are stale",
+        ("stages",), follows=Follows.WAIT,
+    ),
+    Verb("pipeline", "runs", "workbench.execute.pipelines.refresh:list_pipeline_runs", _READ, "List pipeline runs"),
     Verb("runs", "", "workbench.experiment.runs:list_runs", _READ, "List runs", short=(("n", "limit"),)),
     Verb("runs", "show", "workbench.experiment.runs:show_run", _READ, "Show everything about a run", ("run",)),
     Verb(
@@ -118,10 +142,26 @@ VERBS: tuple[Verb, ...] = (
     ),
     Verb("data", "restore", "workbench.data.versions:restore", _RUN, "Bring back a dataset version", ("version",)),
     Verb(
+        "data", "import", "workbench.data.tables.imports:import_table", _RUN, "Record a table by the block",
+        ("source",), (("m", "message"), ("n", "name")),
+    ),
+    Verb(
+        "data", "export", "workbench.data.tables.exports:export_data", _RUN, "Write a version into a file",
+        ("version", "path"),
+    ),
+    Verb(
+        "data", "diff", "workbench.data.tables.diff:diff_data", _READ, "Show where two states of data differ",
+        ("before", "after"),
+    ),
+    Verb(
+        "data", "profile", "workbench.data.tables.profile:profile_data", _READ, "Show what a table holds",
+        ("source",),
+    ),
+    Verb(
         "data", "reduce", "workbench.data.reduction.reduce:reduce", _RUN, "Reduce a table before it is sent",
         ("path",), (("o", "out"),),
     ),
-    Verb("watches", "", "workbench.data.ingest.intake:list_watches", _READ, "List watched folders and what waits there"),
+    Verb("watches", "", "workbench.data.ingest.intake:list_watches", _READ, "List watched folders"),
     Verb(
         "watch", "add", "workbench.data.ingest.intake:add_watch", _RUN, "Watch a folder for new data files",
         ("folder",), (("n", "name"),),
@@ -129,6 +169,19 @@ VERBS: tuple[Verb, ...] = (
     Verb(
         "ingest", "", "workbench.data.ingest.intake:ingest", _RUN, "Take what has arrived in watched folders",
         ("name",),
+    ),
+    # lineage
+    Verb(
+        "lineage", "", "workbench.project.lineage.walk:show_lineage", _READ,
+        "Show what something was made from and what was made from it", ("id",),
+    ),
+    Verb(
+        "lineage", "export", "workbench.project.lineage.export:export_lineage", _RUN,
+        "Write lineage down as W3C PROV or OpenLineage", ("id", "to"), (("f", "format"),),
+    ),
+    Verb(
+        "lineage", "emit", "workbench.experiment.lineage.delivery:deliver", _RUN,
+        "Send the OpenLineage events that are outstanding",
     ),
     # compute
     Verb("targets", "", "workbench.compute.targets:list_targets", _READ, "List targets and whether they are ready"),
@@ -147,7 +200,7 @@ VERBS: tuple[Verb, ...] = (
     Verb("review", "show", "workbench.review.reviews:show_review", _READ, "Show a review", ("review",)),
     Verb(
         "review", "request", "workbench.review.reviews:request_review", _RUN, "Ask for a model to be let through",
-        ("model",), (("t", "to"),),
+        ("model",), (("t", "to"),), follows=Follows.WAIT,
     ),
     Verb(
         "review", "approve", "workbench.review.reviews:approve", _REVIEW, "Approve, signed with your SSH key",

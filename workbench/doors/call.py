@@ -12,19 +12,13 @@ from typing import Any
 from workbench.contract.job import JobCard, JobEvent
 from workbench.contract.status import JobState
 from workbench.doors.commandline import Call
-from workbench.foundation.errors import WorkbenchError
+from workbench.foundation.errors import FailedError
 from workbench.foundation.project import Project
-
-
-class JobFailedError(WorkbenchError):
-    """A job that was waited for did not succeed; the job itself is recorded with its reason."""
-
-    http_status = 422
-    exit_code = 1
+from workbench.verbs import Follows
 
 
 def carry_out(call: Call, *, folder: Path | None = None, progress: Callable[[JobEvent], None] | None = None) -> Any:
-    """Call the verb and, unless detached, wait for the job or the checks that it started.
+    """Call the verb and, unless detached, wait for what it started.
 
     Args:
         call: What :func:`workbench.doors.commandline.parse` returned.
@@ -38,10 +32,11 @@ def carry_out(call: Call, *, folder: Path | None = None, progress: Callable[[Job
     if not call.verb.needs_project:
         return function(**call.arguments)
     project = Project.open(call.project or folder)
-    if call.verb.words == "review request" and not call.is_detached:
+    is_followed = not call.is_detached
+    if call.verb.follows is Follows.WAIT and is_followed:
         return function(project, **{"wait": True, **call.arguments})
     result = function(project, **call.arguments)
-    if call.verb.words == "run" and not call.is_detached:
+    if call.verb.follows is Follows.JOB and is_followed:
         return follow_job(project, result, progress)
     return result
 
@@ -50,7 +45,7 @@ def follow_job(project: Project, job: JobCard, progress: Callable[[JobEvent], No
     """Wait for a job's end; interrupting the wait leaves the job running.
 
     Raises:
-        JobFailedError: It ended, but not well.
+        FailedError: It ended, but not well.
     """
     from workbench.execute.jobs import wait
 
@@ -60,5 +55,5 @@ def follow_job(project: Project, job: JobCard, progress: Callable[[JobEvent], No
         close(ended)
     if ended.state != JobState.SUCCEEDED:
         reason = ended.error or ended.reason or "no reason known"
-        raise JobFailedError("job-failed", f"Job {job.id} is {ended.state}: {reason}", f"mlops logs {job.id}")
+        raise FailedError("job-failed", f"Job {job.id} is {ended.state}: {reason}", f"mlops logs {job.id}")
     return ended

@@ -18,7 +18,7 @@ from typing import Any, NoReturn
 
 from workbench.doors.docstring import documentation_of, plain
 from workbench.foundation.errors import NotFoundError, UsageError, did_you_mean
-from workbench.verbs import VERBS, Verb
+from workbench.verbs import VERBS, Follows, Verb
 
 
 @dataclass(frozen=True)
@@ -40,10 +40,6 @@ class Call:
     as_json: bool = False
     is_detached: bool = False
     help: str = ""
-
-
-FOLLOWED = frozenset({"run", "review request"})
-"""Verbs that start something and return at once; a door may follow it to its end."""
 
 
 def parse(words: Sequence[str]) -> Call:
@@ -145,7 +141,7 @@ def build_parser(verb: Verb) -> argparse.ArgumentParser:
         )
     parser.add_argument("--project", dest="project_folder", type=Path, default=None, help="folder of the project")
     parser.add_argument("--json", dest="as_json", action="store_true", default=False, help="print JSON")
-    if verb.words in FOLLOWED:
+    if verb.follows is not Follows.NOTHING:
         parser.add_argument(
             "--detach", dest="is_detached", action="store_true", default=False, help="do not wait for its end"
         )

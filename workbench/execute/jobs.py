@@ -14,6 +14,7 @@ from workbench.compute.targets import LOCAL
 from workbench.contract.job import JobCard, JobEvent
 from workbench.contract.status import JobState
 from workbench.execute.ledger import NOUN, card_of, find_record
+from workbench.execute.parameters_file import read_parameters_file
 from workbench.execute.reconcile import reconcile_jobs, target_of
 from workbench.execute.submission import Order, submit_order
 from workbench.foundation.errors import PendingError
@@ -29,6 +30,8 @@ def submit(
     params: dict[str, str] | None = None,
     target: str = LOCAL,
     name: str = "",
+    *,
+    params_file: str = "",
 ) -> JobCard:
     """Run a notebook on a target, as a job that outlives this kernel, terminal or browser.
 
@@ -38,15 +41,18 @@ def submit(
         params: Values for parameters that the notebook declares in its cell tagged ``parameters``.
         target: Name of a target in workbench.toml; ``local`` is always there.
         name: Name of the run; by default the notebook's.
+        params_file: YAML, JSON or TOML file with values for parameters; ``params.yaml:train`` takes a part of it.
+            Values given with ``params`` go before those of the file.
 
     Raises:
-        NotFoundError: ``notebook-missing``, ``kernel-missing`` or ``target-unknown``.
+        NotFoundError: ``notebook-missing``, ``kernel-missing``, ``parameters-missing`` or ``target-unknown``.
         UsageError: ``notebook-invalid``, ``notebook-outside-project``, ``parameter-unknown``, ``parameter-wrong-type``,
             ``parameters-unreadable`` or a wrong option of the target.
         UnavailableError: ``target-not-ready``.
         StorageError: ``disk-full`` or ``folder-not-writable``.
     """
-    return submit_order(project, Order(notebook, project.root, params or {}, target, name))
+    given = {**(read_parameters_file(project, params_file) if params_file else {}), **(params or {})}
+    return submit_order(project, Order(notebook, project.root, given, target, name))
 
 
 def list_jobs(project: Project, limit: int = 50) -> tuple[JobCard, ...]:

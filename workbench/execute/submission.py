@@ -7,6 +7,7 @@ job only after that, so a job that is listed can run.
 from __future__ import annotations
 
 import json
+import os
 import secrets
 import shutil
 from collections.abc import Mapping
@@ -110,6 +111,7 @@ def _spec(project: Project, order: Order, source: Notebook, bound: dict[str, Any
         "cwd": str(source.path.parent),
         "checkout": str(order.files_root) if order.files_root != project.root else "",
         "replay_of": order.replay_of,
+        "stage": os.environ.get("DVC_STAGE", ""),  # dvc tells its commands which stage they are
         "commit": order.commit,
         "wait_for_run_s": _WAIT_FOR_RUN_S,
         "grace_s": 5.0,

@@ -107,6 +107,13 @@ class UnknownResultError(WorkbenchError):
     exit_code = 3
 
 
+class FailedError(WorkbenchError):
+    """What was asked for was carried out and did not succeed; it is recorded with its reason."""
+
+    http_status = 422
+    exit_code = 1
+
+
 class IntegrityError(WorkbenchError):
     """Bytes, signatures or the journal are not what was approved or recorded."""
 
