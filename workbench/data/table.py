@@ -1,7 +1,8 @@
-"""Rows and columns of a file that is one table, without loading it: CSV, TSV and Parquet, through pyarrow."""
+"""Rows and columns of what is one table, without loading it: CSV, TSV, Parquet, and tables by the block."""
 
 from __future__ import annotations
 
+import json
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -21,11 +22,22 @@ class TableShape:
 
 def shape_of(path: Path) -> TableShape:
     """Return the shape of a table, or an empty one for anything else."""
+    if path.is_dir() and (path / "table.json").is_file():
+        return _blocks_shape(path / "table.json")
     if path.is_file() and path.suffix.lower() == ".parquet":
         return _parquet_shape(path)
     if path.is_file() and path.suffix.lower() in _SEPARATORS:
         return _csv_shape(path, _SEPARATORS[path.suffix.lower()])
     return TableShape()
+
+
+def _blocks_shape(index: Path) -> TableShape:
+    """Read the index of a table by the block (:mod:`workbench.data.tables.blocks`), without Arrow."""
+    try:
+        said = json.loads(index.read_bytes())
+        return TableShape(said["rows"], {column["name"]: column["type"] for column in said["columns"]})
+    except (OSError, ValueError, KeyError, TypeError):
+        return TableShape()  # a folder of somebody else's that has a file of this name
 
 
 def _parquet_shape(path: Path) -> TableShape:
