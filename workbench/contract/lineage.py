@@ -70,10 +70,8 @@ class LineageExport:
         format: ``prov`` (W3C PROV-JSON) or ``openlineage`` (one event a line).
         to: File or address it went to.
         entries: Nodes and edges (PROV), or events (OpenLineage).
-        pending: Events that could not be delivered yet and are kept.
     """
 
     format: str
     to: str
     entries: int
-    pending: int = 0

@@ -53,9 +53,13 @@ class ExperimentSection:
     Attributes:
         capture: Whether ``%load_ext workbench`` records cells, inputs, seeds and the machine. Without it a run has what
             is logged, its code and nothing else.
+        system_metrics: Whether processor, memory, disk, network and GPUs are sampled while a run goes on.
+        system_metrics_interval_s: Seconds between two samples.
     """
 
     capture: bool = True
+    system_metrics: bool = True
+    system_metrics_interval_s: float = 10.0
 
 
 @dataclass(frozen=True)
@@ -111,6 +115,18 @@ class MonitorSection:
 
 
 @dataclass(frozen=True)
+class LineageSection:
+    """Who is told what runs read and made.
+
+    Attributes:
+        openlineage: Where OpenLineage events go: ``file:<path>`` (relative to the project) or ``http(s)://…``; empty
+            tells nobody. A key for it comes from the environment (``OPENLINEAGE_API_KEY``), never from this file.
+    """
+
+    openlineage: str = ""
+
+
+@dataclass(frozen=True)
 class Config:
     """The whole file."""
 
@@ -120,6 +136,7 @@ class Config:
     journal: JournalSection = JournalSection()
     runner: RunnerSection = RunnerSection()
     monitor: MonitorSection = MonitorSection()
+    lineage: LineageSection = LineageSection()
     targets: dict[str, TargetSection] = field(default_factory=dict)
 
 

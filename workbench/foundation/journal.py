@@ -256,9 +256,20 @@ class Journal:
             row = connection.execute(sa.select(_RECORDS).where(key)).mappings().first()
         return _record(row) if row else None
 
-    def records(self, noun: str, *, state: str | None = None, limit: int | None = None) -> list[Record]:
-        """Return the records of a noun, the last changed first."""
+    def records(
+        self, noun: str, *, state: str | None = None, limit: int | None = None, prefix: str = ""
+    ) -> list[Record]:
+        """Return the records of a noun, the last changed first.
+
+        Args:
+            noun: Kind of record.
+            state: Only those in this state.
+            limit: At most so many.
+            prefix: Only those whose id begins with this.
+        """
         query = sa.select(_RECORDS).where(_RECORDS.c.noun == noun).order_by(_RECORDS.c.changed_seq.desc())
+        if prefix:
+            query = query.where(_RECORDS.c.id.startswith(prefix, autoescape=True))
         if state is not None:
             query = query.where(_RECORDS.c.state == state)
         if limit is not None:
