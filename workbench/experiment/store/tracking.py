@@ -129,6 +129,7 @@ def start_run(
     run = _start_by_sql(project, name, all_tags, texts) or _start_by_client(project, name, all_tags, texts)
     with project.journal.transaction() as transaction:
         transaction.append("run.started", f"run:{run}", {"source": source, "job": all_tags.get("workbench.job", "")})
+    _announce(project)
     return run
 
 
@@ -196,7 +197,16 @@ def finish_run(project: Project, run: str, state: str, error: str = "") -> bool:
             transaction.append("run.ended", f"run:{run}", data)
     if writer is not None:
         keep_fresh(writer.path)
+    _announce(project)
     return True
+
+
+def _announce(project: Project) -> None:
+    """Tell whoever follows lineage, where the project has set one; the run neither waits for it nor fails of it."""
+    if project.config.lineage.openlineage:
+        from workbench.experiment.lineage.delivery import announce
+
+        announce(project)
 
 
 def _state_by_sql(project: Project, run: str) -> tuple[str, int, dict[str, str]]:
