@@ -22,13 +22,17 @@ __version__ = "0.1.0"
 if TYPE_CHECKING:
     from IPython.core.interactiveshell import InteractiveShell
 
+    from workbench.experiment.autolog import autolog
+    from workbench.experiment.datasets.logged import log_dataset
     from workbench.experiment.model.save import save_model
     from workbench.experiment.session import log, log_input, log_params, run
 
-__all__ = ["__version__", "log", "log_input", "log_params", "run", "save_model"]
+__all__ = ["__version__", "autolog", "log", "log_dataset", "log_input", "log_params", "run", "save_model"]
 
 _LAZY = {
+    "autolog": "workbench.experiment.autolog",
     "log": "workbench.experiment.session",
+    "log_dataset": "workbench.experiment.datasets.logged",
     "log_input": "workbench.experiment.session",
     "log_params": "workbench.experiment.session",
     "run": "workbench.experiment.session",
