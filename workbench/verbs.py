@@ -124,7 +124,14 @@ VERBS: tuple[Verb, ...] = (
         ("stages",), follows=Follows.WAIT,
     ),
     Verb("pipeline", "runs", "workbench.execute.pipelines.refresh:list_pipeline_runs", _READ, "List pipeline runs"),
-    Verb("runs", "", "workbench.experiment.runs:list_runs", _READ, "List runs", short=(("n", "limit"),)),
+    Verb(
+        "runs", "", "workbench.experiment.runs:list_runs", _READ, "List runs, or those that a query asks for",
+        ("query",), (("n", "limit"),),
+    ),
+    Verb(
+        "runs", "group", "workbench.experiment.runs:group_runs", _READ, "Group runs by what they have in common",
+        ("field", "query"), (("n", "limit"),),
+    ),
     Verb("runs", "show", "workbench.experiment.runs:show_run", _READ, "Show everything about a run", ("run",)),
     Verb(
         "runs", "verify", "workbench.execute.reproduce:verify", _RUN, "Look anew how far a run can be proved", ("run",),
@@ -134,6 +141,22 @@ VERBS: tuple[Verb, ...] = (
         ("run",), (("t", "target"), ("n", "replays")),
     ),
     Verb("runs", "compare", "workbench.experiment.runs:compare_runs", _READ, "Show where runs differ", ("runs",)),
+    Verb(
+        "runs", "diff", "workbench.experiment.differences:diff_runs", _READ, "Show what changed from one run to another",
+        ("before", "after"),
+    ),
+    Verb("runs", "tag", "workbench.experiment.annotations:tag_run", _RUN, "Set tags of a run", ("run", "tags")),
+    Verb("runs", "note", "workbench.experiment.annotations:note_run", _RUN, "Write about a run", ("run", "text")),
+    Verb("runs", "star", "workbench.experiment.annotations:star_runs", _RUN, "Star runs", ("runs",)),
+    Verb("runs", "unstar", "workbench.experiment.annotations:unstar_runs", _RUN, "Take stars off runs", ("runs",)),
+    Verb("runs", "delete", "workbench.experiment.annotations:delete_runs", _RUN, "Delete runs; can be undone", ("runs",)),
+    Verb("runs", "undelete", "workbench.experiment.annotations:undelete_runs", _RUN, "Bring deleted runs back", ("runs",)),
+    Verb(
+        "runs", "export", "workbench.experiment.transfer:export_runs", _RUN, "Write runs into one file",
+        ("path", "runs"),
+    ),
+    Verb("runs", "import", "workbench.experiment.transfer:import_runs", _RUN, "Bring runs in from a file", ("path",)),
+    Verb("gc", "", "workbench.experiment.storage:collect_garbage", _OPERATE, "Show, or free, what nothing needs"),
     # data
     Verb("data", "", "workbench.data.versions:list_versions", _READ, "List dataset versions"),
     Verb(

@@ -173,6 +173,8 @@ CASES = (
     Case("dataset-unknown", nothing, "data restore", "version-unknown", {"version": "nope@1"}),
     Case("home-of-nobody", nothing, "data snapshot", "data-missing", {"paths": ("~nobody-here/no.csv",)}),
     Case("data-missing", nothing, "data snapshot", "data-missing", {"paths": ("no.csv",)}),
+    Case("database-missing", nothing, "store tune", "store-missing", {"path": "no.db"}),
+    Case("database-noise", write("data/x.db", NOISE), "store tune", "tracking-unreadable", {"path": "data/x.db"}),
     Case("notebook-missing", nothing, "run", "notebook-missing", {"notebook": "notebooks/trian.ipynb"}),
     Case("notebook-no-json", write(TRAIN, "print(1)"), "run", "notebook-invalid", RUN_IT),
     Case("notebook-no-text", write(TRAIN, NOISE), "run", "notebook-invalid", RUN_IT),

@@ -134,8 +134,37 @@ def _store(project: Project) -> Findings:
 
 def _tracking(project: Project) -> Findings:
     from workbench.experiment.runs import count_runs
+    from workbench.experiment.store.delivery import undelivered
+    from workbench.experiment.store.tracking import sqlite_path
+    from workbench.experiment.store.tuning import find_stores
 
-    yield Finding("tracking", is_ok=True, message=f"{count_runs(project)} runs in the MLflow store")
+    message, own = f"{count_runs(project)} runs in the MLflow store", sqlite_path(project)
+    if left := undelivered(project):
+        message += f"; values of {len(left)} runs, whose process may have died, wait to be delivered to it"
+        yield Finding("tracking", is_ok=False, message=message, hint="mlops store tune")
+    elif own and own.is_file():
+        yield _database("tracking", own, message, "mlops store tune")
+    else:
+        yield Finding("tracking", is_ok=True, message=message)
+    for path in find_stores(project):
+        shown = path.relative_to(project.root).as_posix()
+        yield _database(f"tracking {shown}", path, "An MLflow database of your own", f"mlops store tune '{path}'")
+
+
+def _database(name: str, path: Path, message: str, hint: str) -> Finding:
+    from workbench.experiment.store.tuning import store_health
+
+    try:
+        health = store_health(path)
+    except WorkbenchError as error:
+        return Finding(name, is_ok=False, message=error.message, hint=error.hint)
+    faults = []
+    if health.journal_mode != "wal":
+        faults.append(f"journal mode '{health.journal_mode}': readers wait for writers")
+    if not health.is_fresh:
+        faults.append("sqlite has no fresh statistics: searches are slow")
+    text = "; ".join([message, *faults])
+    return Finding(name, is_ok=not faults, message=text, hint=hint if faults else "")
 
 
 def _git(project: Project) -> Findings:

@@ -23,8 +23,9 @@ PATIENCE_S = 60
 
 
 @pytest.fixture(autouse=True)
-def no_logs():
-    """Each test begins without open logs."""
+def no_logs(monkeypatch):
+    """Each test begins without open logs, and what lies there has waited long enough."""
+    monkeypatch.setattr(delivery, "_ORPHAN_AGE_S", 0.0)
     append_log.open_logs.clear()
     delivery._told.clear()
     yield

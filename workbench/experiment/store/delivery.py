@@ -35,6 +35,7 @@ _BUSY_S = 60.0
 _MOST_PAUSE_S = 5.0
 _MAX_BYTES = 1 << 20
 _ORPHAN_AGE_S = 5.0
+"""A log that has waited for so long has nobody who delivers it."""
 
 _starting = threading.Lock()
 _thread: threading.Thread | None = None
@@ -104,12 +105,13 @@ def drain_orphans(project: Project) -> None:
 
 
 def undelivered(project: Project) -> dict[str, int]:
-    """Return how many bytes of each log MLflow does not have yet, by run; logs that are delivered are left out."""
+    """Return how many bytes of each log MLflow does not have although they have waited long enough, by run."""
     found = {}
     for path in sorted((project.state_dir / "outbox").glob("*.log")):
         with contextlib.suppress(FileNotFoundError):
-            if rest := path.stat().st_size - _read_place(path):
-                found[path.stem] = max(0, rest)
+            stat = path.stat()
+            if stat.st_size > _read_place(path) and time.time() - stat.st_mtime > _ORPHAN_AGE_S:
+                found[path.stem] = stat.st_size - _read_place(path)
     return found
 
 

@@ -26,6 +26,7 @@ _WORTH_IT = 32
 _GROWTH = 4
 """How many times larger the tables may be than the statistics tell, which with a limit are right to a factor of two."""
 _MAX_DEPTH = 3
+_WAIT_S, _PAUSE_S = 20.0, 0.003
 _SKIPPED = frozenset(("node_modules", "__pycache__", "site-packages", "mlartifacts", "mlruns"))
 
 
@@ -96,6 +97,8 @@ def tune_store(project: Project, path: str = "") -> TunedStore:
 
     Its tables and indexes stay MLflow's own, so that every MLflow goes on reading and upgrading it.
 
+    In the project's own store, what dead processes have logged and MLflow does not have yet is delivered too.
+
     Args:
         project: The project.
         path: The database file; the project's own where empty.
@@ -112,10 +115,7 @@ def tune_store(project: Project, path: str = "") -> TunedStore:
         connection = _connect(file, timeout_s=BUSY_S)
         try:
             if before.journal_mode != "wal":
-                (mode,) = connection.execute("PRAGMA journal_mode=WAL").fetchone()
-                if mode != "wal":
-                    message = f"{file} stays in mode '{mode}': its file system has no shared memory"
-                    raise StorageError("tracking-locked", message, "move it to a local disk")
+                _use_wal(connection, file)
                 done.append(f"journal mode {before.journal_mode} → wal")
             if not before.is_fresh:
                 connection.executescript(_ANALYZE)
@@ -124,6 +124,8 @@ def tune_store(project: Project, path: str = "") -> TunedStore:
             connection.close()
     except sqlite3.Error as error:
         raise _failed(file, error) from error
+    if not path:
+        done.extend(_deliver(project))
     after = store_health(file)
     return TunedStore(
         path=str(file),
@@ -134,6 +136,32 @@ def tune_store(project: Project, path: str = "") -> TunedStore:
         changes=tuple(done),
         duration_s=round(time.monotonic() - begun, 3),
     )
+
+
+def _use_wal(connection: sqlite3.Connection, file: Path) -> None:
+    """Switch to WAL, which takes a moment in which nobody else uses the file; sqlite does not wait for it by itself."""
+    deadline = time.monotonic() + _WAIT_S
+    while True:
+        try:
+            (mode,) = connection.execute("PRAGMA journal_mode=WAL").fetchone()
+        except sqlite3.OperationalError as error:
+            if "locked" not in str(error) or time.monotonic() > deadline:
+                raise
+            time.sleep(_PAUSE_S)
+        else:
+            break
+    if mode != "wal":
+        message = f"{file} stays in mode '{mode}': its file system has no shared memory"
+        raise StorageError("tracking-locked", message, "move it to a local disk")
+
+
+def _deliver(project: Project) -> list[str]:
+    from workbench.experiment.store.delivery import drain_orphans, undelivered  # delivery writes through tracking
+
+    before = undelivered(project)
+    drain_orphans(project)
+    delivered = before.keys() - undelivered(project).keys()
+    return [f"values of {len(delivered)} runs delivered"] if delivered else []
 
 
 def _file(project: Project, path: str) -> Path:
