@@ -1,8 +1,8 @@
-"""The one file that imports dvc: make a repository, add data to it, digest a folder, find the cache.
+"""DVC itself, in this process: what the fast path leaves to it, and everything that goes to and from remotes.
 
-``dvc.repo.Repo`` is not a promised API, so all use of it is here and held by contract tests that run the real ``dvc``
-command over what we wrote. DVC is told to send nothing anywhere. Its own lock gives up after 3 s; here a busy one is
-waited for.
+``dvc.repo.Repo`` is not a promised API, so its use is kept here (and for stages in ``dvc_stages``), held by contract
+tests that run the real ``dvc`` command over what we wrote. DVC is told to send nothing anywhere. Its own lock gives up
+after 3 s; here a busy one is waited for.
 """
 
 from __future__ import annotations
@@ -16,13 +16,14 @@ from contextlib import ExitStack, contextmanager
 from pathlib import Path
 from typing import Any
 
-from workbench.data.pointers import Pointer, read_pointer
+from workbench.data.pointers import Pointer, pointer_file, read_pointer
+from workbench.data.repo_lock import LOCK_TIMEOUT_S
+from workbench.data.repository import begin_repo, cache_settings
+from workbench.foundation.durable import write_atomic
 from workbench.foundation.errors import ConflictError, IntegrityError, StorageError, UnavailableError, storage_errors
 from workbench.foundation.project import Project
 
-LOCK_TIMEOUT_S = 60.0
 _LOGGERS = ("dvc", "dvc_data", "dvc_objects")
-_REPO_CONFIG = {"analytics": False, "check_update": False}
 
 
 def add(project: Project, paths: list[str]) -> list[Pointer]:
@@ -42,43 +43,28 @@ def add(project: Project, paths: list[str]) -> list[Pointer]:
     return [pointer for pointer in pointers if pointer is not None]
 
 
-def folder_digest(project: Project, path: str) -> str:
-    """Return the digest that DVC would give a folder now, obeying ``.dvcignore``; nothing is written to the cache."""
-    with _dvc_errors(project), _open_repo(project) as repo:
-        from dvc_data.hashfile.build import build
-
-        folder = str(project.root / path)
-        _, _, found = build(repo.cache.local, folder, repo.fs, "md5", dry_run=True, ignore=repo.dvcignore)
-        return f"md5:{found.hash_info.value}"
-
-
 def cache_folder(project: Project) -> Path:
     """Return where the cache lies: in the project unless DVC was configured otherwise (a team's shared cache)."""
-    with _dvc_errors(project), _open_repo(project) as repo:
-        return Path(repo.cache.local.path)
+    return cache_settings(project).folder
 
 
-def has_repo(project: Project) -> bool:
-    """Tell whether the project has been initialised for DVC."""
-    return (project.root / ".dvc" / "config").is_file()
+@contextmanager
+def pointers_kept(project: Project, names: list[str]) -> Iterator[None]:
+    """Put the ``.dvc`` files back as they were if the block fails; cache objects may stay, they harm nothing."""
+    before = {file: file.read_bytes() if file.is_file() else None for file in (pointer_file(project, n) for n in names)}
+    try:
+        yield
+    except BaseException:
+        for file, content in before.items():
+            if content is None:
+                file.unlink(missing_ok=True)
+            elif file.read_bytes() != content:
+                write_atomic(file, content)
+        raise
 
 
 def _ensure_repo(project: Project) -> None:
-    if has_repo(project):
-        return
-    _quiet_dvc()
-    from dvc.repo import Repo
-
-    is_git_root = (project.root / ".git").exists()
-    is_in_git = is_git_root or any((parent / ".git").exists() for parent in project.root.parents)
-    with _dvc_errors(project), storage_errors(project.root / ".dvc"):
-        # force: a `.dvc` folder without `config` is what an initialisation that was killed leaves behind.
-        repo = Repo.init(str(project.root), no_scm=not is_in_git, subdir=is_in_git and not is_git_root, force=True)
-        try:
-            with repo.config.edit("repo") as config:
-                config["core"].update(_REPO_CONFIG)
-        finally:
-            repo.close()
+    begin_repo(project)
 
 
 @contextmanager

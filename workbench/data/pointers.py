@@ -1,8 +1,14 @@
-"""``.dvc`` files: the few lines beside the data, kept in Git, that name its bytes. Read and written without dvc."""
+"""``.dvc`` files: the few lines beside the data, kept in Git, that name its bytes. Read and written without dvc.
+
+Nearly all of them are plain: one output, nothing but digest, size and path. Those are read and written here by a
+pattern, byte for byte as DVC does; whatever else a person put into one (a description, an import) is DVC's to keep.
+"""
 
 from __future__ import annotations
 
+import io
 import os
+import re
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -12,6 +18,12 @@ from workbench.foundation.errors import IntegrityError, read_errors
 from workbench.foundation.project import STATE_DIR, Project
 
 SUFFIX = ".dvc"
+_PLAIN = re.compile(
+    r"outs:\n- md5: (?P<quote>'?)(?P<md5>[0-9a-f]{32}(?:\.dir)?)(?P=quote)\n  size: (?P<size>\d+)\n"
+    r"(?:  isexec: (?P<isexec>true)\n)?(?:  nfiles: (?P<nfiles>\d+)\n)?  hash: md5\n  path: (?P<path>.+(?:\n    .+)*)\n"
+)
+_PLAIN_NAME = re.compile(r"[A-Za-z_][\w.-]*", re.ASCII)
+_NO_TEXT = frozenset({"true", "false", "null", "yes", "no", "on", "off", "y", "n"})
 _SKIPPED = frozenset({STATE_DIR, ".dvc", ".git", ".venv", "node_modules", "__pycache__", ".ipynb_checkpoints"})
 
 
@@ -25,6 +37,8 @@ class Pointer:
         size: Bytes.
         files: Number of files.
         text: The ``.dvc`` file itself.
+        is_executable: Whether the file was executable; of files in folders DVC does not keep that.
+        is_plain: Whether it says nothing but that, so that it may be written anew.
     """
 
     path: str
@@ -32,6 +46,8 @@ class Pointer:
     size: int
     files: int
     text: str
+    is_executable: bool = False
+    is_plain: bool = False
 
     @property
     def version(self) -> str:
@@ -68,6 +84,17 @@ def read_pointer(project: Project, path: str) -> Pointer | None:
 
 def parse_pointer(path: str, text: str) -> Pointer | None:
     """Read the text of a ``.dvc`` file that records ``path``."""
+    if plain := _PLAIN.fullmatch(text):
+        name = Path(path).name
+        return Pointer(
+            path,
+            f"md5:{plain['md5']}",
+            int(plain["size"]),
+            int(plain["nfiles"] or (0 if plain["md5"].endswith(".dir") else 1)),
+            text,
+            is_executable=bool(plain["isexec"]),
+            is_plain=plain["path"] == name or plain["path"] == _scalar(name),
+        )
     import yaml
 
     try:
@@ -75,9 +102,51 @@ def parse_pointer(path: str, text: str) -> Pointer | None:
         value = out.get("md5")
         if not isinstance(value, str):
             return None  # an output of another hash, or one that was never added
-        return Pointer(path, f"md5:{value}", int(out.get("size", 0)), int(out.get("nfiles", 1)), text)
+        return Pointer(
+            path,
+            f"md5:{value}",
+            int(out.get("size", 0)),
+            int(out.get("nfiles", 1)),
+            text,
+            is_executable=bool(out.get("isexec")),
+        )
     except (yaml.YAMLError, TypeError, KeyError, IndexError, ValueError, AttributeError):
         raise _malformed(path) from None
+
+
+def write_pointer(path: str, md5: str, size: int, *, files: int | None, is_executable: bool = False) -> Pointer:
+    """Return a ``.dvc`` file as ``dvc add`` writes it.
+
+    Args:
+        path: Path of the data relative to the project.
+        md5: Its digest, with ``.dir`` for a folder.
+        size: Bytes.
+        files: Number of files; None where the data is one file.
+        is_executable: Whether that file is executable.
+    """
+    lines = [f"- md5: {_scalar(md5)}", f"  size: {size}"]
+    if is_executable:
+        lines.append("  isexec: true")
+    if files is not None:
+        lines.append(f"  nfiles: {files}")
+    lines += ["  hash: md5", f"  path: {_scalar(Path(path).name)}"]
+    text = "\n".join(["outs:", *lines, ""])
+    return Pointer(path, f"md5:{md5}", size, 1 if files is None else files, text, is_executable, is_plain=True)
+
+
+def _scalar(value: str) -> str:
+    """Return a word as DVC's own YAML writer would put it at this depth: in quotes where it must be, folded if long."""
+    if _PLAIN_NAME.fullmatch(value) and value.lower() not in _NO_TEXT and len(value) < 60:
+        return value
+    if re.fullmatch(r"[0-9a-f]{32}(\.dir)?", value) and not re.fullmatch(r"\d+(e\d+)?", value):
+        return value
+    from ruamel.yaml import YAML
+
+    stream = io.StringIO()
+    yaml = YAML()
+    yaml.default_flow_style = False
+    yaml.dump({"outs": [{"path": value}]}, stream)
+    return stream.getvalue().removeprefix("outs:\n- path: ").removesuffix("\n")
 
 
 def _malformed(path: str) -> IntegrityError:
@@ -86,16 +155,28 @@ def _malformed(path: str) -> IntegrityError:
 
 
 def all_pointers(project: Project) -> Iterator[Pointer]:
-    """Yield every readable ``.dvc`` file of the project; a broken one is ``mlops doctor``'s business, not a list's."""
+    """Yield every readable ``.dvc`` file of the project; a broken one is ``mlops doctor``'s business, not a list's.
+
+    A versioned folder is not looked into: nothing in it can be versioned by itself.
+    """
     for folder, folders, files in os.walk(project.root):
-        folders[:] = sorted(name for name in folders if name not in _SKIPPED)
-        for name in sorted(files):
-            if not name.endswith(SUFFIX) or name == SUFFIX:
-                continue
-            path = (Path(folder) / name.removesuffix(SUFFIX)).relative_to(project.root).as_posix()
+        pointers = {name.removesuffix(SUFFIX) for name in files if name.endswith(SUFFIX) and name != SUFFIX}
+        folders[:] = sorted(name for name in folders if name not in _SKIPPED and name not in pointers)
+        for name in sorted(pointers):
+            path = (Path(folder) / name).relative_to(project.root).as_posix()
             try:
                 pointer = read_pointer(project, path)
             except IntegrityError:
                 continue
             if pointer:
                 yield pointer
+
+
+def has_pipelines(project: Project) -> bool:
+    """Tell whether the project has a ``dvc.yaml``, whose outputs may lie anywhere."""
+    for _, folders, files in os.walk(project.root):
+        if "dvc.yaml" in files:
+            return True
+        pointers = {name.removesuffix(SUFFIX) for name in files if name.endswith(SUFFIX)}
+        folders[:] = [name for name in folders if name not in _SKIPPED and name not in pointers]
+    return False
