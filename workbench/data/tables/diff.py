@@ -274,7 +274,7 @@ def _sketch(project: Project, side: _Side, name: str) -> Sketch:
 
 
 def _number(value: float) -> float | None:
-    return None if math.isnan(value) else value
+    return value if math.isfinite(value) else None
 
 
 def _diff_files(left: Place, right: Place) -> DataDiff:

@@ -47,7 +47,7 @@ def cell_hashes(column: Any) -> Hashes:
         return mix(bits)
     if pa.types.is_integer(kind) or pa.types.is_boolean(kind):
         # A whole number hashes as the same real number, so that a column retyped from int64 to double shows no change.
-        filled = pc.fill_null(column, 0)
+        filled = pc.fill_null(column, pa.scalar(0).cast(kind))
         numbers = filled.to_numpy(zero_copy_only=False)
         bits = _number_bits(numbers)
     elif pa.types.is_temporal(kind) and not pa.types.is_time(kind):

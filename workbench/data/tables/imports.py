@@ -67,6 +67,8 @@ def import_table(
         ConflictError: ``data-overlaps``.
         StorageError: ``disk-full``, ``folder-not-writable``, ``data-locked``.
     """
+    if query and source:
+        raise UsageError("source-unclear", "Both a file and a query were named", "name one of them")
     name = _checked_name(name or (Path(source).stem if source and not query else ""))
     path = table_path(name)
     recipe_file = project.root / path.replace(blocks.SUFFIX, SUFFIX)
@@ -127,14 +129,12 @@ def _checked_name(name: str) -> str:
 def _wanted(known: ReadingRecipe | None, given: ReadingRecipe) -> ReadingRecipe:
     """Return what is declared: the recipe, and over it what was said on the command line."""
     base = known or ReadingRecipe("")
-    said = {field: value for field, value in vars(given).items() if value not in ("", 0, ())}
+    said = {field: value for field, value in vars(given).items() if value not in ("", 0, (), False)}
     return replace(base, **said)
 
 
 def _read(project: Project, source: str, wanted: ReadingRecipe) -> Source:
-    if wanted.query and source:
-        raise UsageError("source-unclear", "Both a file and a query were named", "name one of them")
-    if wanted.query:
+    if wanted.query and not source:
         return read_query(wanted)
     if not source:
         hint = f"mlops data import FILE ({', '.join(sorted(FORMATS))}), or --query SQL --url-env VARIABLE"
