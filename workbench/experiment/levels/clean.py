@@ -135,6 +135,8 @@ def _judge_reads(project: Project, facts: RunFacts, judged: Judgement) -> None:
         paths = [item.path for item in undeclared]
         hint = f"mlops data snapshot {' '.join(paths[:3])}, commit the .dvc files, then run again"
         judged.failed("R1", "reads", f"Read but not versioned: {listed(paths)}", hint)
+    elif not facts.has_all_inputs:
+        judged.unknown("R1", "reads", f"It read more than the {len(facts.inputs)} files that were recorded")
     else:
         count = len(facts.inputs)
         judged.passed("R1", "reads", f"All {count} files it read are versioned" if count else "It read no file")

@@ -16,6 +16,7 @@ from typing import Any
 from workbench.contract.run import InputFile
 from workbench.contract.status import RunState
 from workbench.experiment.capture.cells import ExecutedCell, executed_cells
+from workbench.experiment.capture.document import DocumentCell, read_cells
 from workbench.experiment.runs import find_run, inputs_of, reader_of
 from workbench.experiment.store.artifacts import local_folder
 from workbench.experiment.store.liveness import dead_runs
@@ -25,9 +26,7 @@ from workbench.foundation.canonical import digest_json
 from workbench.foundation.errors import NotFoundError
 from workbench.foundation.project import Project
 
-INJECTED = "injected-parameters"
-"""Tag of the cell that papermill adds; parameters are recorded apart."""
-
+_LEFT_OUT = "# left out: "
 _MEASUREMENTS = ("_s", "_ms", "_us", "_ns", "_seconds", "_bytes", "_mb", "_gb")
 
 
@@ -64,6 +63,7 @@ class RunFacts:
         cells: The executed cells; empty where only the head is known.
         findings: Hidden state; None where nobody watched.
         inputs: Files it read.
+        has_all_inputs: Whether that is all; one that read thousands of files recorded only the first of them.
         params: Parameters.
         metrics: Last value of each metric.
         seeds: State of each random generator as it was used, or ``unseeded``.
@@ -87,6 +87,7 @@ class RunFacts:
     cells: tuple[ExecutedCell, ...]
     findings: tuple[CellFinding, ...] | None
     inputs: tuple[InputFile, ...]
+    has_all_inputs: bool
     params: dict[str, str]
     metrics: dict[str, float]
     seeds: dict[str, str]
@@ -147,6 +148,7 @@ def read_facts(project: Project, run: str) -> RunFacts:
         cells=cells,
         findings=_findings(tags, is_job=bool(tags.get("workbench.job")) and bool(chain)),
         inputs=inputs_of(tags),
+        has_all_inputs=tags.get("workbench.inputs_incomplete") != "true",
         params=row.params,
         metrics=row.metrics,
         seeds={str(key): str(value) for key, value in _object(joined_tag(tags, "workbench.seeds")).items()},
@@ -178,23 +180,14 @@ def cells_of(notebook: bytes) -> tuple[ExecutedCell, ...]:
 
     A cell counts as executed without error where its outputs hold none, so a notebook that was never run is one, too.
     """
-    found = []
-    for cell in _object(notebook).get("cells") or ():
-        source = _source(cell)
-        if source.strip():
-            is_ok = not any(out.get("output_type") == "error" for out in cell.get("outputs") or ())
-            found.append((str(cell.get("id", "")), source, 0.0, is_ok))
-    return executed_cells(found)
+    return executed_cells((cell.id, cell.source, cell.duration_s, cell.is_ok) for cell in _document(notebook))
 
 
-def _source(cell: Any) -> str:
-    if not isinstance(cell, dict) or cell.get("cell_type") != "code":
-        return ""
-    metadata = cell.get("metadata")
-    if isinstance(metadata, dict) and INJECTED in (metadata.get("tags") or ()):
-        return ""
-    source = cell.get("source", "")
-    return source if isinstance(source, str) else "".join(map(str, source))
+def _document(notebook: bytes) -> tuple[DocumentCell, ...]:
+    try:
+        return read_cells(notebook)
+    except (ValueError, RecursionError):
+        return ()
 
 
 def _chain(project: Project, row: RunRow) -> tuple[tuple[ExecutedCell, ...], str]:
@@ -203,7 +196,8 @@ def _chain(project: Project, row: RunRow) -> tuple[tuple[ExecutedCell, ...], str
     cells = tuple(_cells(lines)) if lines else ()
     if not cells and row.tags.get("workbench.job"):
         notebook = read_artifact(project, row.id, row.artifact_uri, "notebook/output.ipynb")
-        cells = cells_of(notebook) if notebook else ()
+        ran = [cell for cell in _document(notebook or b"") if cell.was_executed]
+        cells = executed_cells((cell.id, cell.source, cell.duration_s, cell.is_ok) for cell in ran)
     return cells, row.tags.get("workbench.chain") or (cells[-1].link if cells else "")
 
 
@@ -244,9 +238,12 @@ def _changed(project: Project, row: RunRow) -> frozenset[str] | None:
     patch = read_artifact(project, row.id, row.artifact_uri, "workbench/changes.patch")
     if patch is None:
         return None
-    text = patch.decode("utf-8", "replace")
-    heads = (line for line in text.splitlines() if line.startswith("diff --git "))
-    return frozenset(line.rpartition(" b/")[2].rstrip('"') for line in heads)
+    lines = patch.decode("utf-8", "replace").splitlines()
+    left_out = [line.removeprefix(_LEFT_OUT).rpartition(": ")[0] for line in lines if line.startswith(_LEFT_OUT)]
+    if not lines or "the patch itself" in left_out:
+        return None  # too large to be kept: nobody knows what else differed
+    heads = (line for line in lines if line.startswith("diff --git "))
+    return frozenset([*left_out, *(line.rpartition(" b/")[2].rstrip('"') for line in heads)])
 
 
 def _object(text: str | bytes) -> dict[str, Any]:
