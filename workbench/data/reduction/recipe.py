@@ -65,7 +65,10 @@ class Features:
 
 @dataclass(frozen=True)
 class Quantise:
-    """Round numeric columns to multiples of ``step``: the error is at most half of it, and the codec gets work."""
+    """Round columns to multiples of ``step``: the error is at most half of it, and the codec gets work.
+
+    Where no columns are named, those with decimals: whole numbers may be ids.
+    """
 
     step: float
     columns: tuple[str, ...] = ()

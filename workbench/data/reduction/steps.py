@@ -132,13 +132,15 @@ def _slope(values: Any) -> float:
 
 def _quantised(step: Quantise, frame: Any) -> tuple[Any, float]:
     import numpy as np
+    import pandas as pd
 
     columns = _columns(frame, step.columns) or list(frame.select_dtypes("float").columns)
     changed, largest = frame.copy(), 0.0
     for column in columns:
         before = frame[column].to_numpy("float64")
         after = np.round(before / step.step) * step.step
-        changed[column] = after
+        is_whole = pd.api.types.is_integer_dtype(frame[column]) and float(step.step).is_integer()
+        changed[column] = after.astype(frame[column].dtype) if is_whole else after
         largest = max(largest, float(np.nanmax(np.abs(after - before), initial=0.0)))
     return changed, largest
 
