@@ -199,6 +199,18 @@ def find_run(project: Project, run: str, *, is_deleted: bool = False) -> str:
     return _full_id(reader_of(project), run, is_deleted=is_deleted)
 
 
+def cards_of(project: Project, runs: tuple[str, ...]) -> tuple[RunCard, ...]:
+    """Return the cards of runs, given by ids or unique beginnings of them; deleted ones too.
+
+    Raises:
+        NotFoundError: ``run-unknown``.
+        UsageError: ``run-ambiguous``.
+    """
+    reader = reader_of(project)
+    dead = dead_runs(project, reader)
+    return tuple(_card(row, dead) for row in _rows(reader, runs))
+
+
 def rows_of(project: Project, runs: tuple[str, ...]) -> list[RunRow]:
     """Return runs, given by ids or unique beginnings of them, as the store holds them; deleted ones too.
 

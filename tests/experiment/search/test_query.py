@@ -23,7 +23,8 @@ NOW = T0 + 3_600_000
 WORDS = ("=", "!=", "<", "<=", ">", ">=", "~")
 ORDERED = (
     "metrics.f1", "-metrics.f1", "-metrics.`val loss`", "params.depth", "-params.lr", "tags.free", "-tags.free",
-    "started", "-started", "ended", "-duration", "name", "-actor", "state", "level", "-starred", "source", "id", "tags.nowhere",
+    "started", "-started", "ended", "-duration", "name", "-actor", "state", "level", "-starred", "source", "id",
+    "tags.nowhere",
 )  # fmt: skip
 
 
@@ -60,7 +61,9 @@ comparisons = st.one_of(
     st.builds("data {} {}".format, st.sampled_from(["=", "!=", "~"]), names),
     st.builds("data IN ({}, {})".format, names, names),
     st.builds(
-        "model {} {}".format, st.sampled_from(["=", "!=", "~"]), st.sampled_from(["m", "M", "n", "it's", ", "]).map(quoted)
+        "model {} {}".format,
+        st.sampled_from(["=", "!=", "~"]),
+        st.sampled_from(["m", "M", "n", "it's", ", "]).map(quoted),
     ),
 )  # fmt: skip
 queries = st.recursive(
@@ -109,6 +112,16 @@ def test_sql_and_python_answer_alike(twins, text, sort, page):
     asked = RunQuery(page[1], where=where, order=order, offset=page[0], now_ms=NOW, dead=moment.dead)
     expected = sorted_rows([row for row in rows if matches(where, row, moment)], order, moment)
     assert ids(reader.search(asked)) == ids(expected)[page[0] : sum(page)], text
+
+
+@pytest.mark.parametrize("name", [*PATHS, "data/a.csv@abc", "last1", "last2", "xxx", "sha256", "path"])
+def test_inputs_are_found_wherever_they_stand_in_the_list(twins, name):
+    """Also behind the first 7,500 characters, where the list goes on in another tag."""
+    reader, rows, _ = twins
+    for word in ("=", "!=", "~"):
+        where = parse_query(f"data {word} {quoted(name)}")
+        expected = sorted_rows([row for row in rows if matches(where, row, Moment(NOW))], None, Moment(NOW))
+        assert ids(reader.search(RunQuery(1000, where=where))) == ids(expected), word
 
 
 @pytest.mark.parametrize("sort", ORDERED)
