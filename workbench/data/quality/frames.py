@@ -10,9 +10,9 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from workbench.data.content import object_path
-from workbench.data.dvc_store import cache_folder
+from workbench.data.cache import object_path
 from workbench.data.paths import data_path
+from workbench.data.repository import cache_settings
 from workbench.foundation.durable import write_atomic
 from workbench.foundation.errors import IntegrityError, NotFoundError, UsageError, read_errors
 from workbench.foundation.project import Project
@@ -58,7 +58,7 @@ def source_of(project: Project, name: str) -> Source:
     found = [version for version in list_versions(project) if version.path == path and version.id.startswith(name)]
     if len(found) != 1 or not digits:
         raise NotFoundError("version-unknown", f"There is no dataset version '{name}'", "mlops data")
-    file = object_path(cache_folder(project), found[0].digest.removeprefix("md5:"))
+    file = object_path(cache_settings(project).folder, found[0].digest.removeprefix("md5:"))
     if not file.is_file():
         hint = f"fetch it from the remote: dvc fetch '{path}.dvc'"
         raise IntegrityError("data-cache-missing", f"The cache no longer has {found[0].id}", hint)
