@@ -19,11 +19,14 @@ from workbench.foundation.project import Project
 
 NOUN = "dataset"
 RECORDED = "RECORDED"
+ERASED = "ERASED"
+"""Somebody's rows were taken out of it (:mod:`workbench.data.care.erasure`): another version stands in its place."""
 
 
 def all_versions(project: Project) -> list[DatasetVersion]:
     """Return every version that journal, work tree or Git's history knows, the newest first."""
-    known = {record.id: version_from(record.body) for record in project.journal.records(NOUN)}
+    records = project.journal.records(NOUN)
+    known = {record.id: version_from(record.body) for record in records}
     for pointer, commit in history.pointers(project):
         known.setdefault(
             pointer.version,
@@ -31,6 +34,8 @@ def all_versions(project: Project) -> list[DatasetVersion]:
         )
     for pointer in all_pointers(project):
         known.setdefault(pointer.version, _foreign(pointer))
+    for erased in (record.id for record in records if record.state == ERASED):
+        del known[erased]
     return sorted(known.values(), key=lambda version: version.created_at, reverse=True)
 
 
@@ -48,7 +53,7 @@ def version_of(project: Project, path: Path, *, lies_at: Path | None = None) -> 
         name = path.as_posix() if lies_at else relative_path(project, str(path))
     except UsageError:
         return None
-    versions = [version_from(record.body) for record in project.journal.records(NOUN)]
+    versions = [version_from(record.body) for record in project.journal.records(NOUN, state=RECORDED)]
     known = {version.id for version in versions}
     for folder in (name, *parents_of(name)):
         pointer = readable_pointer(project, folder)

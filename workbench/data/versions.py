@@ -235,7 +235,7 @@ def _record(project: Project, deposits: list[Deposit], message: str) -> tuple[Da
         for deposit in deposits:
             pointer = deposit.pointer
             known = transaction.get(NOUN, pointer.version)
-            if known:
+            if known and known.state == RECORDED:
                 versions.append(version_from(known.body))
                 continue
             body = {

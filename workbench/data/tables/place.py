@@ -15,7 +15,7 @@ from workbench.data.pointers import all_pointers, parse_pointer
 from workbench.data.repository import cache_settings
 from workbench.data.tables import blocks
 from workbench.data.tables.sources import format_of, read_source
-from workbench.data.versions import NOUN
+from workbench.data.catalogue import NOUN, RECORDED
 from workbench.foundation.errors import IntegrityError, NotFoundError, UsageError, did_you_mean
 from workbench.foundation.project import Project, expanded
 
@@ -163,7 +163,7 @@ def _existing(project: Project, name: str) -> Path | None:
 
 def _version(project: Project, name: str) -> Place:
     known: dict[str, tuple[str, str]] = {}
-    for record in project.journal.records(NOUN):
+    for record in project.journal.records(NOUN, state=RECORDED):
         known[record.id] = (record.body["path"], record.body["pointer"])
     for pointer in all_pointers(project):
         known.setdefault(pointer.version, (pointer.path, pointer.text))
