@@ -33,6 +33,8 @@ def hold_lock(path: Path, *, timeout_s: float = 60.0) -> Iterator[None]:
         _wait(handle, path, timeout_s)
         yield
     finally:
+        # By name: a child forked meanwhile has the same open file, which our closing it would leave locked.
+        fcntl.flock(handle, fcntl.LOCK_UN)
         os.close(handle)
 
 
