@@ -20,7 +20,7 @@ class RunCard:
         job: Id of the job it ran in; empty for an interactive run.
         target: Target it ran on.
         params: Parameters as MLflow holds them.
-        metrics: Last value of each metric.
+        metrics: Last value of each metric; those of the machine, ``system/…``, are in the history alone.
         models: Names of the models it logged.
         progress: Share of cells that are done, 0 to 1; 1 where it has ended.
         level: Reproducibility level that was proved: ``R0`` (recorded) to ``R4`` (verified).

@@ -172,14 +172,15 @@ def _record_params(estimator: Any) -> str | None:
 
 def _record_fitted(prefix: str, estimator: Any, spent_s: float, data: list[Any]) -> None:
     """Record what a fitted estimator says about itself."""
-    values = {"fit_duration_s": spent_s}
+    values: dict[str, float] = {}
     for attribute, name in _ABOUT.items():
         value = vars(estimator).get(attribute)
         if getattr(value, "size", 1) == 1 and hasattr(value, "__float__"):
             values[name] = float(value)
     if _settings.training_score and hasattr(estimator, "score") and len(data) > 1:
         values["training_score"] = float(estimator.score(*data[:2]))
-    session.log({f"{prefix}{key}": value for key, value in values.items()})
+    # Below ``system/``, since it differs from one run to the next and so is no result.
+    session.log({f"system/{prefix}fit_duration_s": spent_s, **{f"{prefix}{k}": value for k, value in values.items()}})
     current = _current()
     if current and isinstance(best := vars(estimator).get("best_params_"), Mapping):
         for key, value in best.items():

@@ -256,6 +256,11 @@ def _full_id(reader: RunReader, run: str, *, is_deleted: bool = False) -> str:
     raise NotFoundError("run-unknown", f"There is no {'deleted ' if is_deleted else ''}run '{run}'", hint)
 
 
+def _own_metrics(row: RunRow) -> dict[str, float]:
+    """Return what the run says of itself; what it took of the machine (``system/…``) is in its history alone."""
+    return {key: value for key, value in row.metrics.items() if not key.startswith("system/")}
+
+
 def _card(row: RunRow, dead: Mapping[str, RunState]) -> RunCard:
     state = state_of(row, dead)
     ended_ms = row.ended_ms if row.ended_ms is not None else time.time() * 1000
@@ -270,7 +275,7 @@ def _card(row: RunRow, dead: Mapping[str, RunState]) -> RunCard:
         job=row.tags.get("workbench.job", ""),
         target=row.tags.get("workbench.target", ""),
         params=row.params,
-        metrics=row.metrics,
+        metrics=_own_metrics(row),
         models=_models(row),
         progress=_progress(row) if state is RunState.RUNNING else 1.0,
         level=row.tags.get("workbench.level") or NO_LEVEL,
@@ -318,7 +323,7 @@ def _history(rows: Iterable[MetricRow]) -> dict[str, tuple[MetricPoint, ...]]:
 
 def _differences(rows: list[RunRow]) -> Iterable[Difference]:
     yield from _differing("param", [row.params for row in rows])
-    yield from _differing("metric", [{k: repr(v) for k, v in row.metrics.items()} for row in rows])
+    yield from _differing("metric", [{k: repr(v) for k, v in _own_metrics(row).items()} for row in rows])
     yield from _differing("input", [{i.path: i.dataset_version or i.digest for i in inputs_of(r.tags)} for r in rows])
     code = {"source": "workbench.source", "commit": "workbench.commit", "notebook": "workbench.notebook_digest"}
     yield from _differing("code", [_tagged(row, code) for row in rows])
