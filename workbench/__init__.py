@@ -26,8 +26,9 @@ if TYPE_CHECKING:
     from workbench.experiment.datasets.logged import log_dataset
     from workbench.experiment.model.save import save_model
     from workbench.experiment.session import log, log_input, log_params, run
+    from workbench.experiment.table_input import table
 
-__all__ = ["__version__", "autolog", "log", "log_dataset", "log_input", "log_params", "run", "save_model"]
+__all__ = ["__version__", "autolog", "log", "log_dataset", "log_input", "log_params", "run", "save_model", "table"]
 
 _LAZY = {
     "autolog": "workbench.experiment.autolog",
@@ -37,6 +38,7 @@ _LAZY = {
     "log_params": "workbench.experiment.session",
     "run": "workbench.experiment.session",
     "save_model": "workbench.experiment.model.save",
+    "table": "workbench.experiment.table_input",
 }
 
 

@@ -14,10 +14,16 @@ from typing import Any
 Cell = Callable[[Any], str]
 
 _COLUMNS: dict[str, tuple[str, ...]] = {
-    "RunCard": ("id", "name", "state", "started_at", "duration_s", "params", "metrics"),
+    "RunCard": ("id", "name", "state", "level", "started_at", "duration_s", "params", "metrics"),
+    "RunGroup": ("value", "runs", "best", "mean", "best_run"),
+    "StorageReport": ("part", "items", "bytes", "is_freed", "why"),
     "JobCard": ("id", "state", "reason", "notebook", "target", "cells", "run", "error"),
     "JobEvent": ("seq", "at", "kind", "data"),
     "DatasetVersion": ("id", "rows", "size", "created_at", "message", "is_current"),
+    "RuleResult": ("column", "rule", "is_ok", "failing_rows", "examples"),
+    "CleanedColumn": ("step", "column", "changed", "statistics"),
+    "PersonalFinding": ("file", "column", "kind", "count", "share", "confidence", "examples"),
+    "ErasedVersion": ("version", "replaced_by", "rows", "kept_rows"),
     "WatchCard": ("name", "folder", "into", "files", "waiting", "settling", "lag_s", "last_at", "problem"),
     "ReductionStep": ("kind", "detail", "rows_before", "rows_after", "bytes_before", "bytes_after", "largest_error"),
     "SchemaChange": ("kind", "column", "before", "after"),

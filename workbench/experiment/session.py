@@ -84,7 +84,7 @@ def adopt(run_id: str) -> None:
         run_id: The run.
     """
     session = _session
-    if session is None or _is_in_job() or run_id in session.opened:
+    if session is None or run_id in session.opened or run_id == session.job_run:
         return
     with quietly("a run that plain mlflow began"), paused():
         project, path = session.project, _source_path(session.project, "")
@@ -199,6 +199,15 @@ def current_run() -> tuple[Project, str]:
     return session.project, run_id
 
 
+def current_kernel() -> KernelRecord:
+    """Return what this process records, beginning where nothing did yet.
+
+    Raises:
+        NotFoundError: ``project-missing``.
+    """
+    return _current_session()
+
+
 def current_source() -> str:
     """Return the notebook or script of this process, relative to the project; empty where neither is known."""
     project = _current_session().project
@@ -224,6 +233,7 @@ def join_job_run() -> str:
             time.sleep(0.05)
         session.job_run = found
     _point_fluent(session.project, session.job_run)
+    session.watch_machine(session.job_run)
     return session.job_run
 
 
@@ -283,6 +293,7 @@ def after_cell(error: str = "") -> None:
         if _is_in_job() and not session.job_run and (found := _named_run()):
             session.job_run = found
             _point_fluent(session.project, found)
+            session.watch_machine(found)
         session.look_after_cell(in_job=_is_in_job())
 
 
@@ -373,9 +384,9 @@ def _is_good_exit(error: BaseException) -> bool:
 
 
 def _current_run() -> tuple[KernelRecord, str]:
-    if _is_in_job():
-        return _current_session(), join_job_run()
     session = _session
+    if _is_in_job() and not (session and session.runs):  # a run that plain mlflow began inside the job's is nearer
+        return _current_session(), join_job_run()
     if session is None or not session.runs:
         raise UsageError("no-active-run", "No run is active here", "start one: with workbench.run(): …")
     return session, session.runs[-1]

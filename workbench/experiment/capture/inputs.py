@@ -79,6 +79,7 @@ class InputRecorder:
         self._written: set[str] = set()
         self._found: dict[str, _Sighting] = {}
         self._readers: dict[str, str] = {}
+        self._known: dict[str, InputFile] = {}
         self._digested: dict[str, InputFile] = {}
         self._working = threading.Lock()
         self.is_paused = False
@@ -121,6 +122,13 @@ class InputRecorder:
             self._found[full] = _Sighting.of(full)
             self._readers[full] = reader
 
+    def take(self, item: InputFile) -> None:
+        """Take an input whose digest and version are known: a version that was read out of DVC's cache."""
+        if not (self.is_paused or self.is_full):
+            key = f"{item.path}@{item.dataset_version}"
+            self._known[key] = item
+            self._found.setdefault(key, _Sighting(0, 0, 0, 0))
+
     def note_written(self, path: str) -> None:
         """Take a path that is opened for writing: reading it again later is no input."""
         if not (self.is_paused or _own_thread.depth):
@@ -134,7 +142,7 @@ class InputRecorder:
         with self._working, paused():
             for full, sighting in list(self._found.items()):
                 if full not in self._digested:
-                    self._digested[full] = self._input(full, sighting)
+                    self._digested[full] = self._known.get(full) or self._input(full, sighting)
             return tuple(sorted(self._digested.values(), key=lambda item: item.path))
 
     def _is_input(self, full: str) -> bool:
