@@ -189,6 +189,23 @@ def _data(project: Project) -> Findings:
     yield Finding("data", is_ok=True, message=message)
 
 
+def _cards(project: Project) -> Findings:
+    from workbench.data.care.card import card_findings
+
+    return card_findings(project)
+
+
+def _levels(project: Project) -> Findings:
+    from workbench.experiment.levels.standing import fallen_levels
+
+    fallen = list(fallen_levels(project))
+    for run, level, reason in fallen:
+        message = f"Run {run[:8]} carries {level}, but {reason}"
+        yield Finding("reproducibility", is_ok=False, message=message, hint=f"mlops runs verify {run}")
+    if not fallen:
+        yield Finding("reproducibility", is_ok=True, message="Every level that the newest runs carry still stands")
+
+
 def _key(project: Project) -> Findings:
     if project.key_path is None:
         yield Finding("signing-key", is_ok=False, message="You have no key to sign with", hint="mlops identity create")
@@ -281,7 +298,9 @@ _PROBES: dict[str, Callable[[Project], Findings]] = {
     "disk": _disk,
     "git": _git,
     "data": _data,
+    "data-card": _cards,
     "tracking": _tracking,
+    "reproducibility": _levels,
     "journal": _journal,
     "store": _store,
     "signing-key": _key,
