@@ -165,6 +165,24 @@ VERBS: tuple[Verb, ...] = (
     ),
     Verb("data", "restore", "workbench.data.versions:restore", _RUN, "Bring back a dataset version", ("version",)),
     Verb(
+        "data", "checks", "workbench.data.quality.checks:check_data", _READ, "Look whether data holds what it must",
+        ("path",),
+    ),
+    Verb("data", "infer", "workbench.data.quality.checks:infer_checks", _RUN, "Propose checks from data", ("path",)),
+    Verb(
+        "data", "clean", "workbench.data.quality.clean:clean_data", _RUN, "Clean a table by recorded steps",
+        ("path",), (("o", "out"),),
+    ),
+    Verb("data", "split", "workbench.data.quality.split:split_data", _RUN, "Split into training and test", ("path",)),
+    Verb("data", "leaks", "workbench.data.quality.split:check_split", _READ, "Look for leaks in a split", ("path",)),
+    Verb("data", "card", "workbench.data.care.card:show_card", _READ, "Show whose data it is", ("path",)),
+    Verb("data", "describe", "workbench.data.care.card:describe_data", _RUN, "Write a data card", ("path",)),
+    Verb("data", "scan", "workbench.data.care.scan:scan_data", _READ, "Look for personal data", ("path",)),
+    Verb(
+        "data", "erase", "workbench.data.care.erasure:erase_rows", _OPERATE, "Erase a person's rows from every version",
+        ("paths",),
+    ),
+    Verb(
         "data", "import", "workbench.data.tables.imports:import_table", _RUN, "Record a table by the block",
         ("source",), (("m", "message"), ("n", "name")),
     ),

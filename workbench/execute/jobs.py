@@ -48,6 +48,7 @@ def submit(
         NotFoundError: ``notebook-missing``, ``kernel-missing``, ``parameters-missing`` or ``target-unknown``.
         UsageError: ``notebook-invalid``, ``notebook-outside-project``, ``parameter-unknown``, ``parameter-wrong-type``,
             ``parameters-unreadable`` or a wrong option of the target.
+        DeniedError: ``data-checks-failed``: a parameter names data that breaks its declared checks.
         UnavailableError: ``target-not-ready``.
         StorageError: ``disk-full`` or ``folder-not-writable``.
     """

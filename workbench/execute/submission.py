@@ -65,6 +65,8 @@ def submit_order(project: Project, order: Order) -> JobCard:
     require_kernel(source)
     target = find_target(project, order.target)
     require_ready(target)
+    if not order.replay_of:  # a replay takes the data as it was, whatever is asked of it today
+        _refuse_failing_data(project, source, bound)
     job = f"jb-{secrets.token_hex(4)}"
     spec = _spec(project, order, source, bound, job)
     folder = _write_folder(project, job, source, spec)
@@ -75,6 +77,18 @@ def submit_order(project: Project, order: Order) -> JobCard:
         raise
     _start(project, target, job)
     return card_of(project, find_record(project, job))
+
+
+def _refuse_failing_data(project: Project, source: Notebook, bound: Mapping[str, Any]) -> None:
+    """Refuse to start on data that a parameter names and that breaks its declared checks."""
+    folder = source.path.parent
+    texts = [value for value in {**default_values(source), **bound}.values() if isinstance(value, str) and value]
+    # os.path.exists: a text may be too long for a name, which Path.exists raises
+    named = [text for text in texts if any(os.path.exists(root / text) for root in (project.root, folder))]  # noqa: PTH110
+    if named:
+        from workbench.data.quality.checks import refuse_failing_inputs
+
+        refuse_failing_inputs(project, named, folder)
 
 
 def find_notebook(files_root: Path, notebook: str) -> Notebook:

@@ -191,8 +191,10 @@ def _data(project: Project) -> Findings:
 
 def _cards(project: Project) -> Findings:
     from workbench.data.care.card import card_findings
+    from workbench.data.care.erasure_record import erasure_findings
 
-    return card_findings(project)
+    yield from card_findings(project)
+    yield from erasure_findings(project)
 
 
 def _levels(project: Project) -> Findings:

@@ -9,7 +9,7 @@ import pandas as pd
 import pytest
 
 from workbench.data.care.erasure import erase_rows
-from workbench.data.care.erasure_record import replacements
+from workbench.data.care.erasure_record import erasure_findings, replacements
 from workbench.data.care.rows import wanted_of, without_rows
 from workbench.data.versions import list_versions, restore, snapshot, version_of
 from workbench.foundation.errors import NotFoundError, UsageError, WorkbenchError
@@ -132,6 +132,8 @@ def test_a_remote_that_does_not_answer_is_named_and_done_later_without_the_value
     report = erase_rows(three_versions, (CSV,), **person, yes=True)
     assert (report.state, report.unreached) == ("rewritten", ("store",))
     assert "--yes" in report.hint
+    (finding,) = erasure_findings(three_versions)
+    assert (finding.is_ok, finding.hint) == (False, f"mlops data erase {CSV} --yes")
     remote.unlink()
     away.rename(remote)
     report = erase_rows(three_versions, (CSV,), yes=True)
@@ -354,3 +356,26 @@ def test_every_row_that_stays_is_byte_equal_whatever_it_holds():
         expected = "".join([pieces[0], *kept]).encode()
         assert (left.data if left.rows else expected) == expected
         assert left.kept + left.rows == len(rows)
+
+
+def test_a_table_kept_by_the_block_loses_the_rows_and_exports_the_rest_byte_equal(project, person):
+    from workbench.data.tables.exports import export_data
+    from workbench.data.tables.imports import import_table
+
+    (project.root / "data/readings.csv").unlink()
+    source = project.root / "source.csv"
+    for rows, who in ((400, (7,)), (500, (7, 480))):
+        source.write_text(content(rows, who))
+        import_table(project, str(source), name="customers")
+    source.unlink()
+    report = erase_rows(project, ("data/customers.table",), **person, yes=True)
+    assert sorted((version.rows, version.kept_rows) for version in report.versions) == [(1, 399), (2, 498)]
+    assert report.remains == ()
+    assert holds(project.root) == []
+    expected = {
+        399: HEAD + "".join(line(i) for i in range(400) if i != 7),
+        498: HEAD + "".join(line(i) for i in range(500) if i not in (7, 480)),
+    }
+    for done in report.versions:
+        export_data(project, done.replaced_by, project.root / "out.csv", format="original", overwrite=True)
+        assert (project.root / "out.csv").read_text() == expected[done.kept_rows]

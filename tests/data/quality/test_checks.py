@@ -155,3 +155,35 @@ def test_what_is_no_table_is_said_so(project):
     for name in ("data/photo.png", "data/broken.parquet"):
         with pytest.raises(UsageError, match="data-not-a-table"):
             check_data(project, name)
+
+
+def test_a_snapshot_enforces_the_checks_and_records_why_it_did_not(project):
+    from workbench.data.versions import list_versions, snapshot
+
+    declare(project, "[columns.torque]\nmax = 10\n")
+    with pytest.raises(DeniedError, match="data-checks-failed"):
+        snapshot(project, (CSV,))
+    assert list_versions(project) == ()
+    assert not (project.root / f"{CSV}.dvc").exists()
+    (version,) = snapshot(project, (CSV,), accept="a test of the rig")
+    assert version.rows == 500
+    assert [event.kind for event in project.journal.events()] == ["data.checked", "data.snapshot"]
+    assert project.journal.events()[0].data["accepted"] == "a test of the rig"
+
+
+def test_a_job_whose_parameter_names_broken_data_is_not_submitted(blank_project):
+    import nbformat
+
+    from workbench.execute.jobs import submit
+
+    (blank_project.root / "data").mkdir(exist_ok=True)
+    (blank_project.root / CSV).write_text(READINGS)
+    declare(blank_project, "[columns.torque]\nmax = 10\n")
+    cell = nbformat.v4.new_code_cell(f'source = "../{CSV}"', metadata={"tags": ["parameters"]})
+    notebook = nbformat.v4.new_notebook(cells=[cell])
+    notebook.metadata["kernelspec"] = {"name": "python3", "display_name": "Python 3", "language": "python"}
+    (blank_project.root / "notebooks").mkdir(exist_ok=True)
+    nbformat.write(notebook, blank_project.root / "notebooks" / "train.ipynb")
+    with pytest.raises(DeniedError, match="data-checks-failed"):
+        submit(blank_project, "notebooks/train.ipynb")
+    assert blank_project.journal.records("job") == []

@@ -10,11 +10,12 @@ from __future__ import annotations
 
 import hashlib
 import secrets
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from dataclasses import asdict, dataclass, field, replace
 from enum import StrEnum
 from typing import Any
 
+from workbench.contract.project import Finding
 from workbench.foundation.durable import write_atomic
 from workbench.foundation.project import Project
 
@@ -117,6 +118,14 @@ def is_of(project: Project, erasure: Erasure, values: Iterable[str]) -> bool:
 def unfinished(project: Project, state: ErasureState) -> list[Erasure]:
     """Return the erasures that stopped in a state."""
     return [erasure_of(record.body) for record in project.journal.records(NOUN, state=state)]
+
+
+def erasure_findings(project: Project) -> Iterator[Finding]:
+    """Yield what the doctor says of erasures that are not finished: old bytes may still lie somewhere."""
+    for erasure in unfinished(project, ErasureState.REWRITTEN):
+        where = f"on {', '.join(erasure.unreached)}" if erasure.unreached else "here: it was interrupted"
+        message = f"{erasure.id} is not finished; erased rows may still lie {where}"
+        yield Finding("erasure", is_ok=False, message=message, hint=f"mlops data erase {' '.join(erasure.paths)} --yes")
 
 
 def replacements(project: Project) -> dict[str, str]:

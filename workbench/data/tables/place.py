@@ -10,12 +10,12 @@ from pathlib import Path, PurePosixPath
 from typing import Any
 
 from workbench.data.cache import object_path
+from workbench.data.catalogue import NOUN, RECORDED
 from workbench.data.content import file_md5
 from workbench.data.pointers import all_pointers, parse_pointer
 from workbench.data.repository import cache_settings
 from workbench.data.tables import blocks
 from workbench.data.tables.sources import format_of, read_source
-from workbench.data.catalogue import NOUN, RECORDED
 from workbench.foundation.errors import IntegrityError, NotFoundError, UsageError, did_you_mean
 from workbench.foundation.project import Project, expanded
 
