@@ -159,7 +159,7 @@ def card_findings(project: Project) -> Iterator[Finding]:
             yield Finding("data-card", is_ok=False, message=message, hint=f"edit {card.file}")
         else:
             sound += 1
-    if datasets and sound == len(datasets):
+    if sound == len(datasets):
         yield Finding("data-card", is_ok=True, message=f"All {sound} datasets have a complete card")
 
 

@@ -14,14 +14,12 @@ from workbench.data.cache import object_path
 from workbench.data.paths import data_path
 from workbench.data.repository import cache_settings
 from workbench.foundation.durable import write_atomic
-from workbench.foundation.errors import IntegrityError, NotFoundError, UsageError, read_errors
+from workbench.foundation.errors import IntegrityError, NotFoundError, UsageError
 from workbench.foundation.project import Project
 
 if TYPE_CHECKING:
     import pandas as pd
 
-ENCODINGS = ("utf-8-sig", "cp932")
-"""Factories in Japan still write CSV in Shift JIS."""
 SEPARATORS = {".csv": ",", ".tsv": "\t"}
 TABLES = frozenset({*SEPARATORS, ".parquet", ".feather", ".arrow"})
 TYPES = ("integer", "number", "text", "boolean", "date", "time")
@@ -83,14 +81,10 @@ def frame_of(file: Path, name: str) -> pd.DataFrame:
         UsageError: ``data-not-a-table``.
     """
     import pandas as pd
-    import pyarrow as pa
 
     table = _table(file, name)
     if len(set(table.column_names)) != table.num_columns:
         raise _no_table(name, "two columns have one name")
-    table = pa.table(
-        {c: _plain(table.column(c)) for c in table.column_names}, metadata=None
-    )  # dictionaries become text, and pandas' own index stays a column
     frame: pd.DataFrame = table.to_pandas(types_mapper=pd.ArrowDtype, ignore_metadata=True)
     return frame
 
@@ -153,54 +147,14 @@ def require_column(frame: pd.DataFrame, column: str, path: str) -> None:
 
 
 def _table(file: Path, name: str) -> Any:
-    import pyarrow as pa
-    import pyarrow.feather as pf
-    import pyarrow.parquet as pq
+    from workbench.data.tables.sources import format_of, read_source
 
-    suffix = Path(name).suffix.lower()
-    if suffix not in TABLES or not file.is_file():
-        raise _no_table(name, "it is no CSV, TSV, Parquet or Feather file")
+    if not format_of(Path(name)) or not file.is_file():
+        raise _no_table(name, "it is no CSV, TSV, Parquet, Feather or Excel file")
     try:
-        with read_errors(file):
-            if suffix in SEPARATORS:
-                return _csv(file, SEPARATORS[suffix], name)
-            return pq.read_table(file, partitioning=None) if suffix == ".parquet" else pf.read_table(file)
-    except pa.ArrowException as error:
-        raise _no_table(name, str(error).partition("\n")[0][:200]) from error
-
-
-def _csv(file: Path, separator: str, name: str) -> Any:
-    """Read text with types inferred from every row: a column is what all of its values are."""
-    import pyarrow as pa
-    from pyarrow import csv
-
-    data = file.read_bytes()
-    for encoding in ENCODINGS:
-        try:
-            text = data.decode(encoding)
-            break
-        except UnicodeDecodeError:
-            continue
-    else:
-        raise _no_table(name, "it is neither UTF-8 nor Shift JIS")
-    data = text.encode()
-    if not data.strip():
-        raise _no_table(name, "it is empty")
-    parse = csv.ParseOptions(delimiter=separator, newlines_in_values=True)
-    # One block: types are then inferred from all rows, not from the first megabyte.
-    read = csv.ReadOptions(block_size=max(len(data) + 1, 1 << 10), use_threads=False)
-    convert = csv.ConvertOptions(strings_can_be_null=True)
-    if len(data) < 1 << 31:
-        return csv.read_csv(pa.BufferReader(data), read_options=read, parse_options=parse, convert_options=convert)
-    return csv.read_csv(pa.BufferReader(data), parse_options=parse, convert_options=convert)
-
-
-def _plain(column: Any) -> Any:
-    import pyarrow as pa
-
-    if pa.types.is_dictionary(column.type):
-        return column.cast(column.type.value_type)
-    return column.cast(pa.string()) if pa.types.is_null(column.type) else column
+        return read_source(file, name=Path(name).name).table
+    except UsageError as error:
+        raise _no_table(name, error.message) from error
 
 
 def _no_table(name: str, why: str) -> UsageError:
