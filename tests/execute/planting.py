@@ -394,7 +394,8 @@ def mlflow_digest(table: Path) -> str:
 
 
 def _result(outputs: Iterable[dict[str, Any]]) -> str:
-    text = "".join(str(out.get("text", "")) for out in outputs if out["output_type"] == "stream")
+    # nbformat keeps a text as a list of its lines on disk and as one string in memory
+    text = "".join("".join(out.get("text", "")) for out in outputs if out["output_type"] == "stream")
     return text.rpartition("RESULT ")[2].partition("\n")[0].strip()
 
 

@@ -109,6 +109,23 @@ def test_whatever_stands_on_the_road_can_be_asked_for(road, id) -> None:
     assert named(road, id, "down") >= WINDOWS
 
 
+def test_steps_without_a_run_are_on_the_road_too(tmp_path) -> None:
+    (tmp_path / "workbench.toml").write_text('[project]\nname = "line"\n')
+    project = Project.open(tmp_path, actor="ada@example.org")
+    with project.journal.transaction() as change:
+        change.append("data.reduced", "data:data/small.csv", {"source": "data/raw.csv", "output": "data/small.csv"})
+        stage = {"notebook": "notebooks/prepare.ipynb", "inputs": ["data/small.csv"], "outputs": ["data/ready.csv"]}
+        change.append("pipeline.added", "stage:prepare", stage)
+        change.append("data.rewritten", "erasure:er-1", {"versions": {"data/ready.csv@000000000000": OTHER}})
+    put(project, "dataset", "data/ready.csv@000000000000", "RECORDED", path="data/ready.csv")
+    put(project, "dataset", OTHER, "RECORDED", path="data/a.csv")
+    run = run_on(project, ("data/a.csv", OTHER))
+    found = show_lineage(project, run, "up")
+    assert {node.name for node in found.nodes} >= {"data/raw.csv", "data/small.csv", "notebooks/prepare.ipynb", OTHER}
+    assert {edge.kind for edge in found.edges} >= {"reduced", "declared", "rewritten", "versioned"}
+    assert run in {node.name for node in show_lineage(project, "file:data/raw.csv", "down").nodes}
+
+
 def test_what_is_cut_off_is_said(road) -> None:
     found = show_lineage(road[0], VERSION, "down", limit=3)
     assert len(found.nodes) <= 3

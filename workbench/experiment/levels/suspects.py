@@ -10,6 +10,7 @@ from __future__ import annotations
 import ast
 from collections.abc import Iterator
 
+from workbench.experiment.capture.seeds import UNSEEDED
 from workbench.experiment.levels.facts import RunFacts
 from workbench.experiment.levels.judgement import Judgement
 
@@ -58,8 +59,10 @@ def name_suspects(facts: RunFacts, judged: Judgement) -> None:
                 detail="the cell draws without a seed",
             )
             is_named = True
+    if is_named or any(mismatch.part != "metric" for mismatch in judged.mismatches):
+        return  # a part that differs explains the figure; libraries draw numbers for purposes of their own, too
     for library, state in sorted(facts.seeds.items()):
-        if state == "unseeded" and not is_named:
+        if state == UNSEEDED:
             judged.differs(
                 "R4",
                 "randomness",

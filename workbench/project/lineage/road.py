@@ -80,6 +80,10 @@ class Road:
             case _:
                 return _plain(kind, name)
 
+    def _node_of(self, id: str) -> LineageNode:
+        kind, _, name = id.partition(":")
+        return self.node(kind, name)
+
     @cached_property
     def reviews(self) -> list[Record]:
         """All reviews."""
@@ -97,6 +101,31 @@ class Road:
         for record in self._project.journal.records("dataset"):
             found[str(record.body["path"])].append(record)
         return found
+
+    @cached_property
+    def _derivations(self) -> tuple[LineageEdge, ...]:
+        """Steps that no run has made, as the journal's events tell them: reduced, rewritten, declared in a pipeline."""
+        journal = self._project.journal
+        found: dict[LineageEdge, None] = {}
+        for event in journal.events(kind="data.reduced"):
+            data = event.data or {}
+            found[LineageEdge(f"file:{data.get('source')}", f"file:{data.get('output')}", "reduced")] = None
+        for event in journal.events(kind="data.rewritten"):
+            for before, after in ((event.data or {}).get("versions") or {}).items():
+                found[LineageEdge(f"dataset:{before}", f"dataset:{after}", "rewritten")] = None
+        for event in journal.events(kind="pipeline.added"):
+            data = event.data or {}
+            notebook = f"notebook:{data.get('notebook')}"
+            found.update((LineageEdge(f"file:{path}", notebook, "declared"), None) for path in data.get("inputs") or ())
+            found.update(
+                (LineageEdge(notebook, f"file:{path}", "declared"), None) for path in data.get("outputs") or ()
+            )
+        return tuple(found)
+
+    @cached_property
+    def derived(self) -> frozenset[str]:
+        """Ids of the nodes that take part in such a step."""
+        return frozenset(end for edge in self._derivations for end in (edge.source, edge.target))
 
     @cached_property
     def _versions(self) -> dict[str, LineageNode]:
@@ -133,6 +162,10 @@ class Road:
         expand = table[kind][0 if is_up else 1]
         if expand:
             expand(names, steps)
+        for edge in self._derivations if kind in ("file", "dataset", "notebook") else ():
+            here = edge.target if is_up else edge.source
+            if here.partition(":")[0] == kind and here.partition(":")[2] in names:
+                steps.link(self._node_of(edge.source), self._node_of(edge.target), edge.kind)
         return steps
 
     # --- data -----------------------------------------------------------------------------------------------------

@@ -78,7 +78,7 @@ def _of_records(project: Project, road: Road, text: str) -> Iterator[tuple[str, 
 
 
 def _of_paths(project: Project, road: Road, text: str) -> Iterator[tuple[str, str]]:
-    if text in road.datasets:
+    if text in road.datasets or f"file:{text}" in road.derived:
         yield "file", text
     elif text.endswith(".ipynb") or runs_of_notebook(project, text, 1):
         if runs_of_notebook(project, text, 1):
