@@ -141,7 +141,8 @@ class Difference:
     """One thing in which runs differ.
 
     Attributes:
-        kind: ``param``, ``metric``, ``input``, ``code``, ``environment`` or ``package``.
+        kind: ``param``, ``metric``, ``input``, ``code``, ``environment``, ``package``,
+            ``machine`` or ``seed``.
         name: Which one.
         values: One per compared run, in order; empty string where a run has none.
     """

@@ -171,7 +171,7 @@ def compare_runs(project: Project, runs: tuple[str, ...]) -> RunComparison:
     reader = reader_of(project)
     dead = dead_runs(project, reader)
     rows = _rows(reader, runs)
-    return RunComparison(tuple(_card(row, dead) for row in rows), tuple(_differences(rows)))
+    return RunComparison(tuple(_card(row, dead) for row in rows), tuple(differences_of(rows)))
 
 
 def reader_of(project: Project) -> RunReader:
@@ -321,17 +321,19 @@ def _history(rows: Iterable[MetricRow]) -> dict[str, tuple[MetricPoint, ...]]:
     return {key: tuple(points) for key, points in history.items()}
 
 
-def _differences(rows: list[RunRow]) -> Iterable[Difference]:
-    yield from _differing("param", [row.params for row in rows])
-    yield from _differing("metric", [{k: repr(v) for k, v in _own_metrics(row).items()} for row in rows])
-    yield from _differing("input", [{i.path: i.dataset_version or i.digest for i in inputs_of(r.tags)} for r in rows])
+def differences_of(rows: list[RunRow]) -> Iterable[Difference]:
+    """Yield what the tags, parameters and metrics of runs tell apart."""
+    yield from differing("param", [row.params for row in rows])
+    yield from differing("metric", [{k: repr(v) for k, v in _own_metrics(row).items()} for row in rows])
+    yield from differing("input", [{i.path: i.dataset_version or i.digest for i in inputs_of(r.tags)} for r in rows])
     code = {"source": "workbench.source", "commit": "workbench.commit", "notebook": "workbench.notebook_digest"}
-    yield from _differing("code", [_tagged(row, code) for row in rows])
+    yield from differing("code", [_tagged(row, code) for row in rows])
     environment = {"packages": "workbench.environment_digest", "python": "workbench.python"}
-    yield from _differing("environment", [_tagged(row, environment) for row in rows])
+    yield from differing("environment", [_tagged(row, environment) for row in rows])
 
 
-def _differing(kind: str, values: list[dict[str, str]]) -> Iterable[Difference]:
+def differing(kind: str, values: list[dict[str, str]]) -> Iterable[Difference]:
+    """Yield each name whose value is not the same everywhere, sorted."""
     for name in sorted({name for some in values for name in some}):
         of_each = tuple(some.get(name, "") for some in values)
         if len(set(of_each)) > 1:
