@@ -133,6 +133,8 @@ def _deliver_or_tell(log: append_log.OpenLog) -> None:
     except (WorkbenchError, OSError) as error:
         log.pause_s = min(_MOST_PAUSE_S, 2 * log.pause_s + INTERVAL_S)
         log.retry_at = time.monotonic() + log.pause_s
+        if isinstance(error, WorkbenchError) and error.code == "lock-busy":
+            return  # another process delivers it just now
         _tell(log.run, f"metrics of run {log.run} wait in {log.path} and are delivered later: {error}")
     else:
         log.pause_s = log.retry_at = 0.0

@@ -76,8 +76,12 @@ def tracking_client(project: Project) -> Any:
     Raises:
         StorageError: ``tracking-outdated``: the store was written by another version of MLflow.
     """
-    ensure_store(project)
     delivery.catch_up()
+    return _open_client(project)
+
+
+def _open_client(project: Project) -> Any:
+    ensure_store(project)
     with tracking_errors(project):
         return _client(project.tracking_uri)
 
@@ -196,6 +200,9 @@ def finish_run(project: Project, run: str, state: str, error: str = "") -> bool:
             data = {"state": word.value, "duration_s": round(duration_s, 3)}
             transaction.append("run.ended", f"run:{run}", data)
     if writer is not None:
+        from workbench.experiment.store.indexes import ensure_indexes  # brings SQLAlchemy, which loading must not
+
+        ensure_indexes(writer.path)
         keep_fresh(writer.path)
     _announce(project)
     return True
@@ -325,7 +332,7 @@ def write_batch(
         with _sql_errors(project):
             writer.log_batch(run, metrics=metrics, params=params, tags=tags)
         return
-    client = tracking_client(project)
+    client = _open_client(project)  # not the one that delivers logs first: delivery itself comes through here
     from mlflow.entities import Metric, Param, RunTag
 
     values = [Metric(metric.key, metric.value, metric.at_ms, metric.step) for metric in metrics]
