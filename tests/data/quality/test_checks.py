@@ -187,3 +187,18 @@ def test_a_job_whose_parameter_names_broken_data_is_not_submitted(blank_project)
     with pytest.raises(DeniedError, match="data-checks-failed"):
         submit(blank_project, "notebooks/train.ipynb")
     assert blank_project.journal.records("job") == []
+
+
+def test_a_table_kept_by_the_block_is_checked_and_split_too(project):
+    from workbench.data.quality.split import check_split, split_data
+    from workbench.data.tables.imports import import_table
+
+    import_table(project, str(project.root / CSV), name="line")
+    path = "data/line.table"
+    declare(project, "[columns.torque]\nmax = 10\n", path)
+    assert broken(check_data(project, path)) == {("torque", "at most 10"): 429}
+    assert split_data(project, path).is_ok
+    assert check_split(project, path).is_ok
+    with pytest.raises(DeniedError, match="data-checks-failed"):
+        refuse_failing(project, [path])
+    assert refuse_failing(project, [path], accept="known")[path].endswith(".dir")

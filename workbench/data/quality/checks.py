@@ -17,9 +17,9 @@ from pathlib import Path
 from workbench.contract.quality import DataCheckReport, RuleResult
 from workbench.data.care.card import is_guarded
 from workbench.data.care.masking import mask
-from workbench.data.content import file_md5
+from workbench.data.content import digest_of
 from workbench.data.paths import data_path, relative_path
-from workbench.data.quality.frames import TABLES, read_frame, source_of
+from workbench.data.quality.frames import TABLES, content_md5, is_block_table, read_frame, source_of
 from workbench.data.quality.rules import SUFFIX, checks_file, read_rules, write_rules
 from workbench.foundation.canonical import digest_json
 from workbench.foundation.durable import write_atomic
@@ -94,7 +94,7 @@ def refuse_failing(project: Project, paths: Iterable[str], accept: str = "") -> 
     looked_at: dict[str, str] = {}
     reports = []
     for path in (member for given in paths for member in _checked_files(project, given)):
-        digest = f"md5:{file_md5(project.root / path)}"
+        digest = digest_of(project, path) or ""
         reports.append((_checked(project, path, path, project.root / path), digest))
         looked_at[path] = digest
     broken = [report for report, _ in reports if not report.is_ok]
@@ -143,7 +143,7 @@ def _inputs_named(project: Project, value: str, folder: Path | None) -> list[str
 def _checked_files(project: Project, path: str) -> Iterable[str]:
     """Yield the file, or the tables of the folder, that have checks."""
     full = project.root / path
-    if full.is_file():
+    if full.is_file() or is_block_table(path):
         if checks_file(project, path).is_file():
             yield path
         return
@@ -159,10 +159,10 @@ def _checked(project: Project, path: str, name: str, file: Path) -> DataCheckRep
     rules = read_rules(project, name)
     if rules is None:
         return DataCheckReport(name, "", is_ok=True, rows=0)
-    if Path(name).suffix.lower() not in TABLES:
+    if Path(name).suffix.lower() not in TABLES and not is_block_table(name):
         read_frame(project, path)  # says why it is no table
     guarded = is_guarded(project, name)
-    data = {"data": file_md5(file), "rules": json.loads(json.dumps(asdict(rules), default=str)), "guarded": guarded}
+    data = {"data": content_md5(file), "rules": json.loads(json.dumps(asdict(rules), default=str)), "guarded": guarded}
     memory = project.state_dir / _REMEMBERED / f"{digest_json(data)[7:39]}.json"
     if (known := _remembered(memory)) is not None:
         return known

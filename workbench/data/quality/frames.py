@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from workbench.data.cache import object_path
+from workbench.data.content import file_md5
 from workbench.data.paths import data_path
 from workbench.data.repository import cache_settings
 from workbench.foundation.durable import write_atomic
@@ -64,14 +65,18 @@ def source_of(project: Project, name: str) -> Source:
 
 
 def read_frame(project: Project, name: str) -> pd.DataFrame:
-    """Read a table: CSV, TSV, Parquet or Feather; a path, or the id of a version.
+    """Read a table: CSV, TSV, Parquet, Feather, or one kept by the block; a path, or the id of a version.
 
     Raises:
         UsageError: ``data-not-a-table``: another kind of file, or one that cannot be read as what its name says.
         NotFoundError: ``data-missing`` or ``version-unknown``.
     """
     source = source_of(project, name)
-    return frame_of(source.file, source.name)
+    if not is_block_table(source.name):
+        return frame_of(source.file, source.name)
+    from workbench.data.tables.place import find_place
+
+    return _frame(find_place(project, name).read())
 
 
 def frame_of(file: Path, name: str) -> pd.DataFrame:
@@ -80,11 +85,25 @@ def frame_of(file: Path, name: str) -> pd.DataFrame:
     Raises:
         UsageError: ``data-not-a-table``.
     """
-    import pandas as pd
-
     table = _table(file, name)
     if len(set(table.column_names)) != table.num_columns:
         raise _no_table(name, "two columns have one name")
+    return _frame(table)
+
+
+def is_block_table(name: str) -> bool:
+    """Tell whether a path is that of a table kept by the block (``data/<name>.table``)."""
+    return name.endswith(".table")
+
+
+def content_md5(file: Path) -> str:
+    """Return the md5 of a table's file, or of the index of one kept by the block, which names all of its blocks."""
+    return file_md5(file / "table.json" if file.is_dir() else file)
+
+
+def _frame(table: Any) -> pd.DataFrame:
+    import pandas as pd
+
     frame: pd.DataFrame = table.to_pandas(types_mapper=pd.ArrowDtype, ignore_metadata=True)
     return frame
 

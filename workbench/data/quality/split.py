@@ -13,9 +13,8 @@ from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
 from workbench.contract.quality import SplitPart, SplitReport
-from workbench.data.content import file_md5
 from workbench.data.paths import relative_path
-from workbench.data.quality.frames import read_frame, require_column, source_of, type_word
+from workbench.data.quality.frames import content_md5, read_frame, require_column, source_of, type_word
 from workbench.data.quality.infer import is_identifier
 from workbench.data.quality.leakage import find_leaks
 from workbench.foundation.durable import write_atomic
@@ -101,7 +100,7 @@ def split_data(
         message = f"{source.name} has too few {_UNITS[by]} to split"
         raise UsageError("split-too-few", message, "ask for another share, or split in another way")
     file = relative_path(project, out) if out else f"{source.name}{SUFFIX}"
-    text = _written(split, file_md5(source.file))
+    text = _written(split, content_md5(source.file))
     target = project.root / file
     if target.exists() and target.read_bytes() != text and not replace_file:
         hint = f"choose another file with --out, or write over it: mlops data split '{path}' … --replace-file"
@@ -162,7 +161,7 @@ def read_split(project: Project, path: str, file: str = "") -> Split:
         row[:1] != [str(at)] or row[1:] not in [[part] for part in PARTS] for at, row in enumerate(rows[1:])
     ):
         raise IntegrityError("split-malformed", f"{name} is no split file", again)
-    if "md5" in head and head["md5"] != file_md5(source.file):
+    if "md5" in head and head["md5"] != content_md5(source.file):
         raise IntegrityError("split-stale", f"{name} is of other bytes than {path}", again)
     seed = head.get("seed", "0")
     return Split(tuple(row[1] for row in rows[1:]), head.get("by", "random"), head.get("column", ""), int(seed))
@@ -172,7 +171,7 @@ def carry_split(project: Project, path: str, file: str, rows: list[int], to: str
     """Write the split of a table that was made from another, whose rows ``rows`` it has."""
     split = read_split(project, path, relative_path(project, file) if file else "")
     kept = replace(split, parts=tuple(split.parts[row] for row in rows))
-    write_atomic(project.root / f"{to}{SUFFIX}", _written(kept, file_md5(project.root / to)))
+    write_atomic(project.root / f"{to}{SUFFIX}", _written(kept, content_md5(project.root / to)))
 
 
 def _by_units(keys: Any, test: float, validation: float) -> list[str]:
