@@ -54,7 +54,7 @@ def parse(words: Sequence[str]) -> Call:
     parser = build_parser(verb)
     if "-h" in rest or "--help" in rest:
         return Call(verb, {}, help=parser.format_help())
-    values = vars(parser.parse_args(list(rest)))
+    values = vars(parser.parse_args(_joined(parser, rest)))
     project = values.pop("project_folder")
     as_json = values.pop("as_json")
     is_detached = values.pop("is_detached", False)
@@ -165,7 +165,8 @@ def _add(
     if origin is bool:
         options["action"] = argparse.BooleanOptionalAction
     elif origin is dict:
-        options.update(action="append", type=_pair, metavar="NAME=VALUE")
+        how = {"nargs": "+"} if is_positional else {"action": "append"}
+        options.update(how, type=_pair, metavar="NAME=VALUE")
     elif origin is tuple:
         options["nargs"] = "+" if is_required or not is_positional else "*"
     else:
@@ -178,6 +179,20 @@ def _add(
     flags = [f"-{letters[parameter.name]}"] if parameter.name in letters else []
     flags.append("--" + parameter.name.replace("_", "-"))
     parser.add_argument(*flags, dest=parameter.name, required=is_required, **options)
+
+
+def _joined(parser: argparse.ArgumentParser, words: Sequence[str]) -> list[str]:
+    """Join ``--sort -metrics.f1`` to one word: argparse would take the value for an option that it does not know."""
+    takes_one = {o for a in parser._actions if a.nargs is None for o in a.option_strings if o.startswith("--")}
+    known = {option for action in parser._actions for option in action.option_strings}
+    joined: list[str] = []
+    for word in words:
+        is_value = bool(joined) and joined[-1] in takes_one and word[:1] == "-" and word[1:2] not in ("", "-")
+        if is_value and word[:2] not in known:
+            joined[-1] += f"={word}"
+        else:
+            joined.append(word)
+    return joined
 
 
 def _pair(text: str) -> tuple[str, str]:
