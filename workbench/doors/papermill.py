@@ -1,7 +1,8 @@
 """The papermill door: ``papermill --engine mlops in.ipynb out.ipynb -p alpha 0.5`` tracks itself, in any CI.
 
-The engine is papermill's own with a run around it: the run exists before the first cell, the kernel joins it, and its
-end is taken from what really happened. (papermill's metadata says ``completed`` even after a kernel has died.)
+The engine is papermill's own with a run around it: the run exists before the first cell, the kernel joins it and
+captures as any other, and its end is taken from what really happened. (papermill's metadata says ``completed`` even
+after a kernel has died.)
 """
 
 from __future__ import annotations
@@ -17,8 +18,13 @@ from typing import Any
 from papermill.engines import NBClientEngine
 
 from workbench.contract.status import RunState
-from workbench.foundation.canonical import digest_file
+from workbench.foundation.canonical import digest_bytes
+from workbench.foundation.lease import Lease
 from workbench.foundation.project import Project
+
+_LOAD = "try: __import__('workbench').load_ipython_extension(get_ipython())\nexcept Exception: pass"
+"""Run by the kernel before the first cell; its environment may lack the package, and is then not captured."""
+_PYTHON_KERNELS = ("python", "")
 
 
 class WorkbenchEngine(NBClientEngine):  # type: ignore[misc]  # papermill has no types
@@ -40,6 +46,8 @@ class WorkbenchEngine(NBClientEngine):  # type: ignore[misc]  # papermill has no
         folder = source.resolve().parent if source.is_file() else Path.cwd()
         project = Project.open(folder)
         params = {k: str(v) for k, v in nb_man.nb.metadata.get("papermill", {}).get("parameters", {}).items()}
+        if nb_man.nb.metadata.get("kernelspec", {}).get("language", "").lower() in _PYTHON_KERNELS:
+            kwargs["extra_arguments"] = [*kwargs.get("extra_arguments", ()), f"--IPKernelApp.exec_lines={_LOAD}"]
         with _tracked(project, source, params) as outcome:
             try:
                 return super().execute_managed_notebook(nb_man, kernel_name, **kwargs)
@@ -50,31 +58,35 @@ class WorkbenchEngine(NBClientEngine):  # type: ignore[misc]  # papermill has no
 
 @contextmanager
 def _tracked(project: Project, source: Path, params: dict[str, str]) -> Iterator[dict[str, Any]]:
-    from workbench.experiment.capture.environment import environment
-    from workbench.experiment.capture.git import git_state
-    from workbench.experiment.store import tracking
-    from workbench.foundation.lease import Lease
+    from workbench.execute.recording import captured_facts
+    from workbench.experiment.capture import facts
+    from workbench.experiment.capture.document import notebook_bytes
+    from workbench.experiment.capture.quiet import quietly
+    from workbench.experiment.lifecycle import Origin, add_facts, begin_run, end_run
 
-    tracking.ensure_store(project)
-    relative = _relative(source, project.root)
-    digest, python, _ = environment()
-    tags = {
-        "workbench.actor": project.actor,
-        "workbench.source": relative,
-        "workbench.target": "papermill",
-        "workbench.commit": git_state(project),
-        "workbench.notebook_digest": digest_file(source) if source.is_file() else "",
-        "workbench.environment_digest": digest,
-        "workbench.python": python,
-    }
-    run = tracking.start_run(project, name=source.stem, source=relative, params=params, tags=tags)
+    notebook, code = notebook_bytes(source), facts.code_facts(project)
+    origin = Origin(
+        source=_relative(source, project.root),
+        notebook_digest=digest_bytes(notebook) if notebook else "",
+        commit=code.tags.get("workbench.commit", ""),
+        target="papermill",
+    )
+    run = begin_run(project, origin, name=source.stem, params=params)
     lease = Lease(project.state_dir / "leases" / f"run-{run}")
     outcome: dict[str, Any] = {"error": ""}
     state = RunState.FAILED
     try:
-        with tempfile.TemporaryDirectory(prefix="wb-") as folder, _environment(project, Path(folder), run):
-            yield outcome
-            state = RunState.FAILED if outcome["error"] else RunState.FINISHED
+        with tempfile.TemporaryDirectory(prefix="wb-") as folder:
+            with quietly("what the run rests on"):
+                add_facts(project, run, code | facts.machine_facts() | facts.notebook_facts(notebook))
+            try:
+                with _environment(project, Path(folder), run):
+                    yield outcome
+                state = RunState.FAILED if outcome["error"] else RunState.FINISHED
+            finally:
+                executed = _keep_notebook(project, run, outcome.get("notebook"))
+                with quietly("what the kernel saw"):
+                    add_facts(project, run, captured_facts(Path(folder), executed))
     except KeyboardInterrupt:
         state = RunState.KILLED
         raise
@@ -82,8 +94,7 @@ def _tracked(project: Project, source: Path, params: dict[str, str]) -> Iterator
         outcome["error"] = outcome["error"] or f"{type(error).__name__}: {error}"
         raise
     finally:
-        _keep_notebook(project, run, outcome.get("notebook"))
-        tracking.finish_run(project, run, state, error=str(outcome["error"]))
+        end_run(project, run, state, error=str(outcome["error"]))
         lease.release()
 
 
@@ -109,16 +120,19 @@ def _environment(project: Project, folder: Path, run: str) -> Iterator[None]:
                 os.environ[name] = value
 
 
-def _keep_notebook(project: Project, run: str, notebook: Any) -> None:
+def _keep_notebook(project: Project, run: str, notebook: Any) -> bytes:
+    """Keep the executed notebook with the run and return its bytes."""
     if notebook is None:
-        return
+        return b""
     import nbformat
 
     from workbench.experiment.store import tracking
 
     with tempfile.TemporaryDirectory(prefix="wb-") as folder:
-        nbformat.write(notebook, Path(folder) / "output.ipynb")
+        path = Path(folder) / "output.ipynb"
+        nbformat.write(notebook, path)
         tracking.log_artifacts(project, run, Path(folder), "notebook")
+        return path.read_bytes()
 
 
 def _first_error(notebook: Any) -> str:

@@ -1,19 +1,31 @@
-"""What a job leaves in MLflow: its run, how far it is, its executed notebook and its end."""
+"""What a job leaves in MLflow: its run, how far it is, what was captured, its executed notebook and its end.
+
+The kernel of a job writes down what only it can see (files it read, seeds, packages) in the job's folder; code, source
+and the executed cells are known here. Together they are the facts that an interactive run has.
+"""
 
 from __future__ import annotations
 
+import json
 import os
 import shutil
 from collections.abc import Mapping
+from pathlib import Path
 from typing import Any
 
 from workbench.compute.folder import JobFolder, Progress
 from workbench.compute.targets import TargetStatus
 from workbench.contract.status import JobState, RunState
-from workbench.experiment.capture.environment import environment
+from workbench.experiment import lifecycle
+from workbench.experiment.capture import facts
+from workbench.experiment.capture.document import notebook_bytes
+from workbench.experiment.capture.facts import Facts
 from workbench.experiment.capture.git import git_state
+from workbench.experiment.capture.quiet import quietly
+from workbench.experiment.kernel import CAPTURED_FOLDER, INPUTS_FILE, TAGS_FILE
+from workbench.experiment.lifecycle import Origin, add_facts
 from workbench.experiment.store.tags import split_tag
-from workbench.experiment.store.tracking import finish_run, log_artifacts, set_tags, start_run
+from workbench.experiment.store.tracking import finish_run, log_artifacts, set_tags
 from workbench.foundation.project import Project
 
 _RUN_STATES = {JobState.SUCCEEDED: RunState.FINISHED, JobState.FAILED: RunState.FAILED}
@@ -24,26 +36,24 @@ def begin_run(project: Project, job: str, spec: Mapping[str, Any]) -> str:
 
     A fresh checkout is of its commit by construction, whatever Git says of the data files put beside it.
     """
-    tags = {
-        "workbench.commit": spec["commit"] or git_state(project),
-        "workbench.job": job,
-        "workbench.target": spec["target"],
-        "workbench.notebook_digest": spec["notebook_digest"],
-        "workbench.replay_of": spec["replay_of"],
-    }
-    return start_run(
-        project,
-        name=spec["name"],
+    origin = Origin(
         source=spec["notebook"],
-        params=spec["recorded_params"],
-        tags={key: value for key, value in tags.items() if value},
+        notebook_digest=spec["notebook_digest"],
+        commit=spec["commit"] or git_state(project),
+        job=job,
+        target=spec["target"],
+        replay_of=spec["replay_of"],
     )
+    return lifecycle.begin_run(project, origin, name=spec["name"], params=spec["recorded_params"])
 
 
-def note_environment(project: Project, run: str) -> None:
-    """Write which Python and packages the job runs with; apart, because listing them takes a moment."""
-    digest, python, _ = environment()
-    set_tags(project, run, {"workbench.environment_digest": digest, "workbench.python": python})
+def note_begin(project: Project, folder: JobFolder, run: str, spec: Mapping[str, Any]) -> None:
+    """Add what is known when the job begins; apart, because finding it out takes a moment."""
+    found = facts.machine_facts() | Facts(files={facts.SOURCE_FILE: notebook_bytes(folder.input)})
+    if not spec["commit"]:
+        with quietly("the state of the job's code"):
+            found |= Facts(files=facts.code_facts(project).files)
+    add_facts(project, run, found)
 
 
 def note_progress(project: Project, run: str, progress: Progress) -> None:
@@ -53,7 +63,7 @@ def note_progress(project: Project, run: str, progress: Progress) -> None:
 
 
 def end_run(project: Project, folder: JobFolder, run: str, end: TargetStatus) -> None:
-    """Leave the executed notebook with the run and end it.
+    """Leave the executed notebook and what was captured with the run, and end it.
 
     A notebook in a job that was lost is as far as it came; it is kept all the same.
     """
@@ -67,7 +77,27 @@ def end_run(project: Project, folder: JobFolder, run: str, end: TargetStatus) ->
         except OSError:  # a file system without hard links
             shutil.copyfile(folder.output, copy)
         log_artifacts(project, run, artifact, "notebook")
-    if folder.inputs.exists():
-        set_tags(project, run, split_tag("workbench.inputs", folder.inputs.read_text(encoding="utf-8")))
+    add_facts(project, run, captured_facts(folder.path, notebook_bytes(folder.output)))
     state = _RUN_STATES.get(end.state, RunState.KILLED)
     finish_run(project, run, state, end.error or (end.reason if state is not RunState.FINISHED else ""))
+
+
+def captured_facts(folder: Path, executed: bytes) -> Facts:
+    """Return what the kernel of a job wrote down, with the chain of its cells.
+
+    Args:
+        folder: Where the file that names the run lies.
+        executed: The executed notebook; empty where there is none.
+    """
+    found = Facts()
+    with quietly("files that the job read"):
+        inputs = folder / INPUTS_FILE
+        if inputs.exists():
+            found |= Facts(split_tag("workbench.inputs", inputs.read_text(encoding="utf-8")))
+    with quietly("what the job's kernel saw"):
+        files = {path.name: path.read_bytes() for path in (folder / CAPTURED_FOLDER).glob("*") if path.is_file()}
+        tags = json.loads(files.pop(TAGS_FILE, b"{}"))
+        found |= Facts({str(key): str(value) for key, value in tags.items()}, files)
+    with quietly("the executed cells"):
+        found |= facts.executed_notebook_facts(executed) if executed else Facts()
+    return found

@@ -27,6 +27,12 @@ HEARTBEAT_S = 5.0
 _TICK_S = 0.25  # streams and metrics are passed on at 4 Hz: a chatty cell must not fill the disk with events
 _TEXT_LIMIT = 4_000
 _CANCELLED_CODE = 143
+_LOAD = """
+try:
+    __import__("workbench").load_ipython_extension(get_ipython())
+except Exception:
+    pass
+"""  # capture without ``%load_ext workbench``, where the kernel's environment has the package; else without capture
 _KERNEL_EXIT_S = 60.0  # what the kernel writes down as it ends (which files it read) must not be cut off
 
 
@@ -198,7 +204,8 @@ def execute(job: Job) -> tuple[int, str, str]:
             run = job.run_id()
             if run and job.spec["language"] == "python":
                 # Plain ``mlflow.start_run()`` in the notebook continues this run instead of making another.
-                self.kc.execute(f"import os; os.environ['MLFLOW_RUN_ID'] = {run!r}", silent=True, store_history=False)
+                code = f"__import__('os').environ['MLFLOW_RUN_ID'] = {run!r}\n{_LOAD}"
+                self.kc.execute(code, silent=True, store_history=False)  # and leaves no name behind
             for index, cell in enumerate(self.nb.cells):
                 job.raise_if_stopped()
                 if is_code(cell) and not self.run_cell(index, cell):

@@ -41,7 +41,7 @@ class Supervision:
             self._run = recording.begin_run(self._project, self._job, self._spec)
             write_atomic(self._folder.run, canonical_json({"run": self._run}))
             ledger.record_started(self._project, self._job, self._run)
-            recording.note_environment(self._project, self._run)
+            recording.note_begin(self._project, self._folder, self._run, self._spec)
         except WorkbenchError as error:
             # What cannot be recorded is not run: nobody could ever say what came of it.
             self._refusal = error

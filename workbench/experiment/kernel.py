@@ -25,6 +25,7 @@ from workbench.experiment.capture.readers import watch_readers
 from workbench.experiment.capture.seeds import seeds, states, watch_seeds
 from workbench.experiment.lifecycle import add_facts
 from workbench.experiment.store.liveness import HEARTBEAT_TAG, lease_path
+from workbench.experiment.system_metrics import SystemMetrics
 from workbench.foundation.durable import write_atomic
 from workbench.foundation.lease import Lease
 from workbench.foundation.project import Project
@@ -63,6 +64,7 @@ class KernelRecord:
         self._turn = threading.Lock()
         self._is_writing = self._is_wanted = False
         self.is_capturing = project.config.experiment.capture
+        self._machine: dict[str, SystemMetrics] = {}
 
     def start(self) -> None:
         """Watch from now on."""
@@ -72,6 +74,18 @@ class KernelRecord:
                 watch_readers()
             with quietly("seeds"):
                 watch_seeds()
+
+    def watch_machine(self, run: str) -> None:
+        """Sample what a run takes of the machine, until :meth:`leave_machine`; once a run."""
+        settings = self.project.config.experiment
+        if settings.system_metrics and run not in self._machine:
+            self._machine[run] = SystemMetrics(self.project, run, settings.system_metrics_interval_s)
+            self._machine[run].start()
+
+    def leave_machine(self, run: str) -> None:
+        """Take no further sample for a run."""
+        if run in self._machine:
+            self._machine.pop(run).stop()
 
     def look_after_cell(self, *, in_job: bool) -> None:
         """Digest, in a thread, what the cell has read; in a job, write it down, so that a kill loses nothing."""
@@ -134,12 +148,15 @@ class OpenRun:
         self.fate: tuple[str, str] | None = None
         """State and error that it ends with, whatever mlflow says."""
         self._record, self._source = record, source
-        self._seeds = states() if record.is_capturing else {}
+        self._seeds: dict[str, str] = {}
+        with quietly("seeds"):
+            self._seeds = states() if record.is_capturing else {}
         self._lease = Lease(lease_path(record.project, run))
         record.runs.append(run)
         record.opened[run] = self
         self._looking = threading.Thread(target=self._look, name="wb-facts", daemon=True)
         self._looking.start()
+        record.watch_machine(run)
 
     def close(self, end: Callable[[], bool]) -> tuple[InputFile, ...]:
         """Add what was captured, end the run and give its lease back.
@@ -151,6 +168,7 @@ class OpenRun:
             Files it read that neither a dataset version nor Git has.
         """
         try:
+            self._record.leave_machine(self.run)
             self._looking.join(timeout=_LOOK_S)
             if self._record.is_capturing:
                 with quietly("what a run rests on"):
@@ -163,8 +181,11 @@ class OpenRun:
         return self._unversioned()
 
     def _look(self) -> None:
-        """Find out what takes a moment, in a thread, and note that the lease is taken."""
-        project = self._record.project
+        """Find out what takes a moment, in a thread; what this thread opens is no input of the user's."""
+        with paused():
+            self._find_out(self._record.project)
+
+    def _find_out(self, project: Project) -> None:
         with quietly("the state of a run's code"):
             beat = facts.Facts({HEARTBEAT_TAG: str(int(time.time()))})
             add_facts(project, self.run, beat | facts.code_facts(project))

@@ -28,7 +28,7 @@ from workbench.experiment.capture.quiet import quietly
 from workbench.experiment.kernel import KernelRecord, OpenRun, note_of
 from workbench.experiment.lifecycle import Origin, begin_run, end_run
 from workbench.experiment.mlflow_calls.install import install, leave
-from workbench.experiment.store import append_log, tracking
+from workbench.experiment.store import append_log, delivery, tracking
 from workbench.experiment.store.refusals import check_key, number
 from workbench.foundation.canonical import digest_file
 from workbench.foundation.durable import append_line
@@ -352,6 +352,8 @@ def _run_to_resume(session: KernelRecord, resume: str | bool, source: str) -> Ru
             message = f"There is no run of {source or 'this process'} to go on from"
             raise UsageError("nothing-to-resume", message, "name one: workbench.run(resume='<id>') (mlops runs)")
         found = show_run(session.project, known[0].id)
+    delivery.drain(session.project, found.card.id)  # what a killed kernel logged last may still lie in its log
+    found = show_run(session.project, found.card.id)
     if found.card.state == RunState.RUNNING:
         message = f"Run {found.card.id[:8]} still runs"
         raise ConflictError("run-not-ended", message, "wait for its end: mlops runs")

@@ -2,7 +2,8 @@ r"""The magics: ``%mlops VERB …`` is the ``mlops`` command inside a notebook; 
 
 ``%load_ext workbench`` registers them, starts capture and adds completion. It imports no tracker and no frame library:
 a kernel must start as fast with us as without. An error is raised with two readable lines, so that papermill and
-"Run all" stop as they would on any other.
+"Run all" stop as they would on any other. In a job the runner loads it, and a notebook that does so again changes
+nothing.
 """
 
 from __future__ import annotations
@@ -13,8 +14,8 @@ import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from workbench.foundation.errors import UsageError, WorkbenchError
-from workbench.foundation.project import find_root, working_folder
+from workbench.foundation.errors import UsageError
+from workbench.foundation.project import working_folder
 
 if TYPE_CHECKING:
     from IPython.core.interactiveshell import InteractiveShell
@@ -22,16 +23,18 @@ if TYPE_CHECKING:
 
 def load(shell: InteractiveShell) -> None:
     """Register magics, completion and rich display, and start recording in a project."""
+    from workbench.doors.magics.cell import cell_magic
     from workbench.doors.magics.completion import match
     from workbench.doors.magics.display import register
+    from workbench.doors.magics.hooks import start_capture
 
     shell.register_magic_function(mlops_line, "line", "mlops")
-    shell.register_magic_function(_cell_magic(shell), "cell", "mlops")
+    shell.register_magic_function(cell_magic(shell), "cell", "mlops")
     register(shell)
     matchers = shell.Completer.custom_matchers
     if match not in matchers:
         matchers.append(match)
-    _start_capture(shell)
+    start_capture(shell)
 
 
 def mlops_line(line: str) -> Any:
@@ -75,34 +78,3 @@ def notebook_folder() -> Path:
     session = os.environ.get("JPY_SESSION_NAME", "")
     folder = Path(session).parent
     return folder if session and folder.is_dir() else working_folder()
-
-
-def _cell_magic(shell: InteractiveShell) -> Any:
-    def mlops_cell(line: str, cell: str) -> None:
-        """Record a cell as a run: ``%%mlops track "first try"``."""
-        words = split(line)
-        if not words or words[0] != "track" or len(words) > 2:
-            raise UsageError("cell-magic-unknown", f"There is no cell magic '%%mlops {line}'", "%%mlops track [name]")
-        from workbench.experiment.session import run
-
-        with run(words[1] if len(words) > 1 else "", source=os.environ.get("JPY_SESSION_NAME", "")):
-            # raise_error: the run must see the exception to end FAILED, and papermill must stop.
-            shell.run_cell(cell, store_history=False).raise_error()
-
-    return mlops_cell
-
-
-def _start_capture(shell: InteractiveShell) -> None:
-    """Record inputs and code, where the kernel works in a project; outside of one there is nothing to record to."""
-    try:
-        root = find_root(Path(os.environ.get("WORKBENCH_PROJECT") or notebook_folder()))
-    except WorkbenchError:
-        return
-    from workbench.experiment import session
-
-    session.begin_capture(root)
-
-    def after_cell(_result: object) -> None:
-        session.after_cell()
-
-    shell.events.register("post_run_cell", after_cell)

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from workbench.doors.magics.cell import CELL_WORDS, CONTINUE
 from workbench.foundation.errors import WorkbenchError
 from workbench.verbs import VERBS, Verb
 
@@ -43,7 +44,8 @@ def candidates(typed: str, *, is_cell: bool = False) -> list[str]:
     before = typed[: len(typed) - len(_last_word(typed))].split()
     word = _last_word(typed)
     if is_cell:
-        return [w for w in ["track"] if not before and w.startswith(word)]
+        words = CELL_WORDS if not before else (CONTINUE,) if before[0] == "track" and word.startswith("-") else ()
+        return [w for w in words if w.startswith(word)]
     verb = _verb_of(before)
     if verb is None or (len(before) == 1 and not word.startswith("-") and _has_siblings(verb)):
         return sorted(w for w in _words_after(before) if w.startswith(word))

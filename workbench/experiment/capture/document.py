@@ -13,6 +13,7 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
+from workbench.experiment.capture.cells import UNTRACKED as UNTRACKED_MAGIC
 from workbench.experiment.capture.cells import ExecutedCell, is_left_out, normalised
 
 INJECTED = "injected-parameters"
@@ -65,10 +66,19 @@ def read_cells(notebook: bytes) -> tuple[DocumentCell, ...]:
     Raises:
         ValueError: It is no notebook of nbformat 4.
     """
-    raw = json.loads(notebook)
-    if not isinstance(raw, dict) or not isinstance(raw.get("cells"), list):
-        raise ValueError("no notebook of nbformat 4")
-    return tuple(_cells(raw["cells"]))
+    return tuple(_cells(_raw_cells(notebook)))
+
+
+def untracked_findings(notebook: bytes) -> tuple[Finding, ...]:
+    """Return a finding for each executed cell of a notebook that asked not to be recorded.
+
+    Raises:
+        ValueError: It is no notebook of nbformat 4.
+    """
+    cells = [
+        cell for cell in _raw_cells(notebook) if isinstance(cell, dict) and cell.get("execution_count") is not None
+    ]
+    return tuple(_untracked(str(cell.get("id") or "")) for cell in cells if _source(cell).startswith(UNTRACKED_MAGIC))
 
 
 def findings(
@@ -84,7 +94,7 @@ def findings(
     places = _places(executed, document)
     found = [*_gone(executed, places), *_differing(executed, document, places)]
     found += [*_disordered(executed, document, places), *_repeated(executed, document, places)]
-    found += [Finding(UNTRACKED, cell, "it asked not to be recorded") for cell in untracked]
+    found += map(_untracked, untracked)
     return tuple(found)
 
 
@@ -93,13 +103,28 @@ def summary(executed: Sequence[ExecutedCell], found: Sequence[Finding]) -> str:
     return json.dumps({"executed": len(executed), "findings": [asdict(item) for item in found]}, ensure_ascii=False)
 
 
+def _untracked(cell: str) -> Finding:
+    return Finding(UNTRACKED, cell, "it asked not to be recorded")
+
+
+def _raw_cells(notebook: bytes) -> list[Any]:
+    raw = json.loads(notebook)
+    if not isinstance(raw, dict) or not isinstance(raw.get("cells"), list):
+        raise ValueError("no notebook of nbformat 4")
+    return list(raw["cells"])
+
+
+def _source(cell: dict[str, Any]) -> str:
+    text = cell.get("source", "")
+    return text if isinstance(text, str) else "".join(map(str, text))
+
+
 def _cells(raw: list[Any]) -> Iterable[DocumentCell]:
     for cell in raw:
         if not isinstance(cell, dict) or cell.get("cell_type") != "code":
             continue
         metadata = _table(cell.get("metadata"))
-        text = cell.get("source", "")
-        source = text if isinstance(text, str) else "".join(map(str, text))
+        source = _source(cell)
         if INJECTED in (metadata.get("tags") or ()) or is_left_out(source):
             continue
         yield DocumentCell(

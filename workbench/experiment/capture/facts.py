@@ -11,7 +11,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 
 from workbench.experiment.capture.cells import ExecutedCell, as_lines, chain_of, executed_cells
-from workbench.experiment.capture.document import findings, read_cells, summary
+from workbench.experiment.capture.document import findings, read_cells, summary, untracked_findings
 from workbench.experiment.capture.environment import environment, environment_lock
 from workbench.experiment.capture.git import changes, git_state
 from workbench.experiment.capture.hardware import hardware
@@ -98,7 +98,8 @@ def executed_notebook_facts(notebook: bytes) -> Facts:
     executed = executed_cells(ran)
     if not executed:
         return Facts()
-    tags = {"workbench.chain": executed[-1].link, **split_tag("workbench.cells", summary(executed, ()))}
+    found = untracked_findings(notebook)
+    tags = {"workbench.chain": executed[-1].link, **split_tag("workbench.cells", summary(executed, found))}
     return Facts(tags, {CELLS_FILE: as_lines(executed)})
 
 
