@@ -3,7 +3,8 @@
 Stored is what DVC's own cache grew by, measured on the disk for both. Changes: 1 % of rows appended (budget: at most
 2 % of the first version), 1 % put in in the middle, 100 scattered cells, a new column. A keyed comparison of two
 versions that were looked at before (budget: 1 s of CPU) stands against pandas' outer merge of the same frames, already
-in memory. A planted fault first: cuts that start over at every change must miss the budget, or the figures would prove nothing.
+in memory. A planted fault first: cuts that start over at every change must miss the budget, or the figures would prove
+nothing.
 
     python benchmarks/table_versions.py [rows]
 """

@@ -37,8 +37,8 @@ class ReadingRecipe:
         source: Name of the file; empty for a query.
         encoding: Of a text file.
         delimiter: Of a text file.
-        newline: Of a text file.
-        quoting: ``minimal``, ``text`` (every text cell) or ``all``.
+        newline: Of a text file: ``lf``, ``crlf`` or ``cr``.
+        quoting: Of a text file: ``minimal``, ``text`` (every text cell) or ``all``; empty where no rule gives it back.
         skip_rows: Rows before the header.
         sheet: Of a workbook.
         query: SQL; ``url_env`` names the environment variable that holds the database's address, never the address.

@@ -30,6 +30,7 @@ _COLUMNS: dict[str, tuple[str, ...]] = {
     "RowChange": ("kind", "key", "before", "after"),
     "ColumnShift": ("column", "cells_changed", "missing_after", "mean_before", "mean_after", "distance", "psi"),
     "ColumnProfile": ("name", "type", "missing", "distinct", "minimum", "maximum", "mean", "std", "outliers_mad"),
+    "ReadingRecipe": ("format", "source", "encoding", "skip_rows", "sheet", "query", "url_env", "key"),
     "ColumnRule": ("name", "type", "style", "missing"),
     "TargetCard": ("name", "kind", "is_ready", "cpus", "memory_bytes", "free_disk_bytes", "price_per_hour"),
     "ReviewCard": ("id", "model", "stage", "state", "requester", "model_digest", "needed"),

@@ -371,6 +371,18 @@ def test_nested_decimal_and_binary_columns_of_parquet_survive(project, tmp_path)
     pq.write_table(table, tmp_path / "odd.parquet")
     import_table(project, "odd.parquet")
     assert find_place(project, "odd").read().to_pydict() == table.to_pydict()
+    assert import_table(project, "odd.parquet").new_blocks == 0  # its recipe, with types that text has not, is obeyed
+    pq.write_table(table.set_column(0, "d", pa.array([1.5, 2.5])), tmp_path / "odd.parquet")
+    with pytest.raises(UsageError, match="column-type"):
+        import_table(project, "odd.parquet")
+
+
+def test_a_reader_whose_blocks_an_import_swept_gets_the_table_that_took_their_place(project, import_frame):
+    import_frame(readings(20_000))
+    place = find_place(project, "t")
+    assert place.index.rows == 20_000
+    import_frame(readings(5_000, seed=4))
+    assert place.read().to_pandas().equals(readings(5_000, seed=4))
 
 
 @pytest.mark.skipif(os.geteuid() == 0, reason="root may write anywhere")

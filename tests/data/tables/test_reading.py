@@ -82,7 +82,7 @@ def test_a_factory_log_is_read_whatever_its_encoding(tmp_path, encoding):
     path.write_bytes(LOG.replace("▲", "△").encode(encoding))
     found = read_source(path)
     assert found.recipe.encoding == encoding
-    assert (found.recipe.skip_rows, found.recipe.delimiter, found.recipe.newline) == (2, ",", "\r\n")
+    assert (found.recipe.skip_rows, found.recipe.delimiter, found.recipe.newline) == (2, ",", "crlf")
     assert found.table.to_pydict() == {
         "番号": ["001", "002", "003", "004"],
         "日付": [date(2024, 4, 1), date(2024, 4, 2), date(1989, 1, 7), date(2024, 12, 31)],

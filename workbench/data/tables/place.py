@@ -97,7 +97,14 @@ class Place:
             IntegrityError: ``table-damaged``.
         """
         if self.index is not None:
-            return blocks.read_table(self.index, self.locate, columns)
+            try:
+                return blocks.read_table(self.index, self.locate, columns)
+            except IntegrityError:
+                # An import may have put another table in its place, and swept the blocks, while this one was read.
+                fresh = blocks.read_index(self.locate(blocks.INDEX))
+                if fresh.digest == self.index.digest:
+                    raise
+                return blocks.read_table(fresh, self.locate, columns)
         if not self.is_table:
             hint = "name a table (data/<name>.table), or a CSV, TSV, Parquet, Feather or Excel file"
             raise UsageError("not-a-table", f"{self.label} is no table", hint)

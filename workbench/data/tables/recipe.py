@@ -19,7 +19,7 @@ from workbench.foundation.errors import UsageError, did_you_mean, read_errors
 SUFFIX = ".table.toml"
 _HEAD = """\
 # How this table is read. Written by `mlops data import`, obeyed by the next one: edit it where it guessed wrongly.
-# Types: {types}.
+# Types of text columns: {types}.
 """
 _NOT_WRITTEN = ("columns",)
 
@@ -74,10 +74,8 @@ def recipe_from(value: dict[str, Any]) -> ReadingRecipe:
 def _rule(path: Path, name: str, value: Any) -> ColumnRule:
     if not isinstance(value, dict):
         raise UsageError("recipe-malformed", f"{path.name}: column '{name}' is no section", f"mend {path}")
+    # Types are judged where cells are read: a Parquet file may have more of them than text has.
     rule: ColumnRule = _filled(path, ColumnRule(name, ""), {key: item for key, item in value.items() if key != "name"})
-    if rule.type not in TYPES:
-        message = f"{path.name}: column '{name}' has no possible type '{rule.type}'"
-        raise UsageError("type-unknown", message, did_you_mean(rule.type, TYPES))
     return rule
 
 

@@ -23,8 +23,7 @@ FORMATS = {
     ".xlsx": "excel",
     ".xlsm": "excel",
 }
-TEXT = "text"
-VALUES = "values"
+_NEWLINES = {"\n": "lf", "\r\n": "crlf", "\r": "cr"}
 
 
 @dataclass(frozen=True)
@@ -183,7 +182,7 @@ def _read_text(data: bytes, wanted: ReadingRecipe, *, exactly: bool) -> Source:
         wanted,
         encoding=encoding,
         delimiter=layout.delimiter,
-        newline=layout.newline,
+        newline=_NEWLINES[layout.newline],
         quoting=layout.quoting,
         skip_rows=layout.skip_rows,
         missing=missing,
