@@ -220,34 +220,52 @@ def test_a_key_that_was_found_is_forgotten_when_it_no_longer_holds(project, impo
         import_frame(doubled, key=("id",))
 
 
-def test_killed_anywhere_the_table_is_before_or_after(project, import_frame, tmp_path):
-    """Kill an import at random moments; what is there is one of the two tables, and the next import works."""
-    old, new = readings(60_000), readings(60_000, seed=5)
-    import_frame(old)
-    new.to_csv(tmp_path / "t.csv", index=False)
-    code = (
-        "import sys; from pathlib import Path; from workbench.foundation.project import Project;"
-        "from workbench.data.tables.imports import import_table; import pyarrow.csv, workbench.data.tables.blocks as b;"
-        "real = b._Writer.write; b._Writer.write = lambda s, n, c: (real(s, n, c), print(n, flush=True))[0];"
-        "settle = b._Writer.settle; b._Writer.settle = lambda s: (print('settle', flush=True), settle(s));"
-        "import_table(Project.open(Path(sys.argv[1])), 't.csv')"
-    )
-    for stop_after in (1, 12, 10_000):
-        process = subprocess.Popen(
-            [sys.executable, "-c", code, str(project.root)], stdout=subprocess.PIPE, text=True, cwd=tmp_path
-        )
+_CHILD = """
+import shutil, sys
+from pathlib import Path
+import workbench.data.tables.blocks as b
+from workbench.data.tables.imports import import_table
+from workbench.foundation.project import Project
+write, settle, cuts = b._Writer.write, b._Writer.settle, b.find_cuts
+b._Writer.write = lambda s, n, c: (write(s, n, c), print(n, flush=True))
+b._Writer.settle = lambda s: (print("settle", flush=True), settle(s))
+project = Project.open(Path(sys.argv[1]))
+if sys.argv[2] == "planted":  # old blocks are swept before the new table stands
+    b.find_cuts = lambda *a: (shutil.rmtree(project.root / "data/t.table/blocks"), cuts(*a))[1]
+import_table(project, "t.csv")
+"""
+
+
+def kill_import(project, folder, stop_after, fault="none"):
+    """Kill an import after so many blocks, or just before they are brought to the disk."""
+    command = [sys.executable, "-c", _CHILD, str(project.root), fault]
+    with subprocess.Popen(command, stdout=subprocess.PIPE, text=True, cwd=folder) as process:
         for count, line in enumerate(process.stdout, 1):
             if count >= stop_after or line == "settle\n":
                 process.send_signal(signal.SIGKILL)
-        process.wait(60)
-        process.stdout.close()
+
+
+def test_the_killing_would_catch_blocks_that_are_swept_too_early(project, import_frame, tmp_path):
+    import_frame(readings(60_000))
+    readings(60_000, seed=5).to_csv(tmp_path / "t.csv", index=False)
+    kill_import(project, tmp_path, 1, "planted")
+    with pytest.raises(IntegrityError, match="table-damaged"):
+        find_place(project, "t").read()
+
+
+def test_killed_anywhere_the_table_is_before_or_after(project, import_frame, tmp_path):
+    """What is there after a SIGKILL is one of the two tables, and the next import works."""
+    old, new = readings(60_000), readings(60_000, seed=5)
+    import_frame(old)
+    new.to_csv(tmp_path / "t.csv", index=False)
+    for stop_after in (1, 12, 10_000):
+        kill_import(project, tmp_path, stop_after)
         found = find_place(project, "t").read().to_pandas()
         assert found.equals(old) or found.equals(new)
     done = import_table(project, str(tmp_path / "t.csv"))
     folder = project.root / "data/t.table"
-    assert sorted(p.name for p in (folder / "blocks").iterdir()) == sorted(
-        Path(n).name for n in blocks.read_index(folder / "table.json").files
-    )
+    named = sorted(Path(name).name for name in blocks.read_index(folder / "table.json").files)
+    assert sorted(path.name for path in (folder / "blocks").iterdir()) == named
     assert done.version.is_current
 
 
