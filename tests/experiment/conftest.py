@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 
 from workbench.experiment import session
+from workbench.experiment.mlflow_calls import install
 from workbench.experiment.store import tracking
 from workbench.foundation.project import Project
 
@@ -51,6 +52,7 @@ def fresh_session(monkeypatch):
     before = session._session
     session._session = None
     yield
+    install.uninstall()
     if session._session:
         session._session.recorder.stop()
     session._session = before

@@ -175,7 +175,8 @@ def _record_fitted(prefix: str, estimator: Any, spent_s: float, data: list[Any])
     values: dict[str, float] = {}
     for attribute, name in _ABOUT.items():
         value = vars(estimator).get(attribute)
-        if getattr(value, "size", 1) == 1 and hasattr(value, "__float__"):
+        value = value.item() if getattr(value, "size", 0) == 1 else value
+        if isinstance(value, int | float):
             values[name] = float(value)
     if _settings.training_score and hasattr(estimator, "score") and len(data) > 1:
         values["training_score"] = float(estimator.score(*data[:2]))

@@ -13,6 +13,7 @@ Runs of another tracking server, which the user has pointed MLflow to, are left 
 
 from __future__ import annotations
 
+import functools
 import os
 from typing import Any, Protocol
 
@@ -89,6 +90,23 @@ class FluentRuns:
             self._end_run()
         self._records.forget(owner)
         self._joined.discard(owner)
+
+    def join_for_model(self, model_class: Any, patches: Patches) -> None:
+        """Let ``log_model`` belong to the session's run, as it belongs to the fluent API's.
+
+        ``mlflow.active_run`` itself joins nothing: ``while mlflow.active_run(): mlflow.end_run()`` has to end.
+        """
+        original = vars(model_class)["log"].__func__
+
+        @classmethod  # type: ignore[misc]
+        @functools.wraps(original)
+        def log(cls: Any, *arguments: Any, **named: Any) -> Any:
+            if os.environ.get(_RUN_ID) and self._is_here():
+                with quietly("the run of a model"):
+                    self._get_or_start_run()
+            return original(cls, *arguments, **named)
+
+        patches.replace_plainly(model_class, "log", log)
 
     def _start_run(self, run_id: str | None = None, *more: Any, **named: Any) -> Any:
         if not self._is_here():

@@ -8,6 +8,7 @@ the versions of the captured environment. A pickle is only read for names (``pic
 from __future__ import annotations
 
 import pickletools
+import re
 import sys
 import zipfile
 from collections.abc import Iterable, Iterator
@@ -16,10 +17,12 @@ from pathlib import Path
 from typing import IO, Any
 
 from workbench.experiment.capture.environment import environment
+from workbench.experiment.capture.quiet import quietly
 from workbench.experiment.mlflow_calls.seam import Patches
 
 NAME = "mlflow.utils.environment:infer_pip_requirements"
-_PICKLES = (".pkl", ".pickle", ".cloudpickle", ".joblib", ".pth", ".pt")
+_PICKLES = (".pkl", ".pickle", ".cloudpickle", ".joblib", ".pth", ".pt", ".skops")
+_MODULE = re.compile(rb'"__module__": "([^".]+)')
 _MAX_SCANNED = 64 << 20
 _DISTRIBUTIONS = {"sklearn": "scikit-learn", "yaml": "pyyaml", "PIL": "pillow", "cv2": "opencv-python"}
 
@@ -36,9 +39,12 @@ def take_requirements_from_environment(environment_module: Any, models_module: A
 
     def infer_pip_requirements(model_uri: Any, flavor: Any, fallback: Any = None, *more: Any, **named: Any) -> Any:
         path = Path(str(model_uri).removeprefix("file://"))
-        if fallback is None or any(more) or any(named.get(key) for key in _OPTIONS) or not path.is_dir():
-            return original(model_uri, flavor, fallback, *more, **named)  # the user asked for uv's own lock
-        return requirements(path, fallback)
+        is_asked_for = any(more) or any(named.get(key) for key in _OPTIONS)  # uv's own lock
+        found: list[str] = []
+        if fallback is not None and path.exists() and not is_asked_for:
+            with quietly("a model's requirements"):
+                found = requirements(path if path.is_dir() else path.parent, fallback)
+        return found or original(model_uri, flavor, fallback, *more, **named)
 
     patches.replace((environment_module, models_module), "infer_pip_requirements", infer_pip_requirements)
 
@@ -59,15 +65,17 @@ def requirements(folder: Path, known: Iterable[str]) -> list[str]:
 
 
 def modules_named_in(path: Path) -> set[str]:
-    """Return the top-level modules that a pickle, or the pickles in a zip of torch's, name; opens, never loads."""
+    """Return the top-level modules that a file names: a pickle, torch's zip of pickles, skops' zip; loads none."""
     found: set[str] = set()
     try:
         if zipfile.is_zipfile(path):
             with zipfile.ZipFile(path) as archive:
                 for member in archive.namelist():
-                    if member.endswith(".pkl"):
-                        with archive.open(member) as stream:
+                    with archive.open(member) as stream:
+                        if member.endswith(".pkl"):
                             found |= _modules_in(stream)
+                        elif member == "schema.json":
+                            found |= {name.decode() for name in _MODULE.findall(stream.read(_MAX_SCANNED))}
         else:
             with path.open("rb") as stream:
                 found |= _modules_in(stream)

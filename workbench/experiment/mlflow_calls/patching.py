@@ -33,6 +33,7 @@ class Patching:
     def __init__(self, project: Project, keeper: Keeper, tell: Tell) -> None:
         self._project, self._keeper = project, keeper
         self._records, self._patches = Records(project, tell), Patches()
+        self._model_class: Any = None
         self.active: FluentRuns | None = None
 
     def patch(self, name: str, module: Any) -> None:
@@ -43,7 +44,7 @@ class Patching:
         """
         actions: dict[str, tuple[Callable[[Any], None], tuple[str, ...]]] = {
             "mlflow": (self._calls, tuple(name for name in SEAM if name.startswith(("mlflow.tracking", _SERVICE)))),
-            "mlflow.models": (self._models, (packages.NAME,)),
+            "mlflow.models": (self._models, (packages.NAME, "mlflow.models.model:Model.log")),
             "mlflow.data.pandas_dataset": (lambda found: frames.name_pandas(found, self._patches), _PANDAS),
             "mlflow.data.numpy_dataset": (lambda found: frames.name_numpy(found, self._patches), (_NUMPY,)),
             "mlflow.data.polars_dataset": (lambda found: frames.name_polars(found, self._patches), (_POLARS,)),
@@ -68,7 +69,16 @@ class Patching:
         records.divert_client(client, self._project, self._records, self._patches)
         records.divert_fluent(mlflow, fluent, self._records, self.active, self._patches)
         self.active.patch(self._patches)
+        self._join_models()
 
     def _models(self, models: Any) -> None:
         utils = sys.modules["mlflow.utils.environment"]
         packages.take_requirements_from_environment(utils, models, self._patches)
+        self._model_class = models.Model
+        self._join_models()
+
+    def _join_models(self) -> None:
+        """Patch the class of models once both it and the fluent API are there, whichever comes last."""
+        if self.active and self._model_class:
+            self.active.join_for_model(self._model_class, self._patches)
+            self._model_class = None

@@ -43,6 +43,10 @@ SEAM: dict[str, tuple[str, ...]] = {
     f"{_WHERE}.client:TrackingServiceClient.delete_tag": ("self", "run_id", "key"),
     f"{_WHERE}.client:TrackingServiceClient.set_terminated": ("self", "run_id", "status", "end_time"),
     f"{_WHERE}.client:TrackingServiceClient.delete_run": ("self", "run_id"),
+    "mlflow.models.model:Model.log": (
+        *("artifact_path", "flavor", "registered_model_name", "await_registration_for", "metadata", "run_id"),
+        *("resources", "auth_policy", "prompts", "name", "model_type", "params", "tags", "step", "model_id", "kwargs"),
+    ),
     "mlflow.utils.environment:infer_pip_requirements": (
         *("model_uri", "flavor", "fallback", "timeout", "extra_env_vars"),
         *("uv_project_dir", "uv_groups", "uv_extras"),
@@ -53,7 +57,7 @@ SEAM: dict[str, tuple[str, ...]] = {
     "mlflow.types.utils:_infer_schema": ("data",),
     "mlflow.sklearn.utils:_log_estimator_content": (
         *("autologging_client", "estimator", "run_id", "prefix", "X", "y_true", "sample_weight", "pos_label"),
-        *("dataset", "model_id"),
+        *("model_id", "dataset"),
     ),
 }
 """Parameter names by ``module:name``."""
@@ -79,6 +83,11 @@ class Patches:
             if vars(owner).get(name) is old:
                 self._replaced.append((owner, name, old))
                 setattr(owner, name, new)
+
+    def replace_plainly(self, owner: Any, name: str, new: Any) -> None:
+        """Put ``new`` in the place of ``name`` as it lies in the owner: for a class method."""
+        self._replaced.append((owner, name, vars(owner)[name]))
+        setattr(owner, name, new)
 
     def undo(self) -> None:
         """Put everything back, the last first."""
