@@ -20,11 +20,13 @@ from pathlib import Path
 from workbench.data.hashing import BUFFER_BYTES, md5_of, new_md5, write_all
 from workbench.data.links import COPY, HARDLINK, PROTECTED, REFLINK, clone, hard_link
 from workbench.data.repository import CacheSettings
-from workbench.data.scan import Mark, Member
+from workbench.data.scan import Member
 from workbench.foundation.durable import sync_folder
 from workbench.foundation.errors import ConflictError, read_errors, storage_errors
 
 _PREFIX = "workbench-"
+_NEW = os.O_RDWR | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC
+_MANY = 1000
 _FEW = 8
 """Up to this many files are synced one by one; more of them with one call for the whole file system."""
 
@@ -38,8 +40,8 @@ class CacheWriter:
         self._staging = Path()
         self._handle = -1
         self._numbers = itertools.count()
-        self._staged: dict[str, Path] = {}
-        self._linked: dict[str, tuple[Path, Member]] = {}
+        self._staged: dict[str, str] = {}
+        self._linked: dict[str, tuple[str, Member]] = {}
         self._present: set[str] | None = None
         self._guard = threading.Lock()
 
@@ -53,16 +55,16 @@ class CacheWriter:
 
     def __exit__(self, *_: object) -> None:
         for path, member in self._linked.values():  # what was not committed is the author's again
-            path.chmod(stat.S_IMODE(member.mode))
+            os.chmod(path, stat.S_IMODE(member.mode))  # noqa: PTH101
         shutil.rmtree(self._staging, ignore_errors=True)
         os.close(self._handle)
 
     def expect(self, count: int) -> None:
         """Prepare for many objects: one look at the cache instead of one for each."""
-        if count > 1000:
+        if count > _MANY:
             self._present = object_names(self._settings.folder)
 
-    def put(self, path: Path, member: Member, way: str) -> str:
+    def put(self, path: str, member: Member, way: str) -> str:
         """Take one file, if the cache has not got it, and return its md5.
 
         Args:
@@ -74,20 +76,20 @@ class CacheWriter:
             ConflictError: ``data-changing``: it is not what it was when it was looked at.
             StorageError: ``file-not-readable``, ``disk-full`` or ``folder-not-writable``.
         """
-        with read_errors(path):
+        with read_errors(Path(path)):
             try:
                 handle = os.open(path, os.O_RDONLY | os.O_CLOEXEC)
             except FileNotFoundError:
                 raise changing(path) from None
         try:
-            self._check(path, handle, member)
-            if member.mark.size <= BUFFER_BYTES:
+            _refuse_changed(path, os.fstat(handle), member)
+            if member.size <= BUFFER_BYTES:
                 md5 = self._put_small(path, handle, member, way)
             elif way == COPY:
                 md5 = self._put_copied(handle)
             else:
                 md5 = self._put_linked(path, handle, member, way)
-            self._check(path, handle, member)
+            _refuse_changed(path, os.fstat(handle), member)
         finally:
             os.close(handle)
         return md5
@@ -119,22 +121,22 @@ class CacheWriter:
         folder = self._settings.folder
         with storage_errors(folder):
             for path, member in self._linked.values():
-                path.chmod(PROTECTED)
-                if Mark.of(path.stat()).content != member.mark.content:
-                    raise changing(path)
-            sync_all(self._staged.values())
-            targets = {name: object_path(folder, name) for name in sorted(self._staged, key=_listings_last)}
-            for parent in {target.parent for target in targets.values()}:
+                os.chmod(path, PROTECTED)  # noqa: PTH101
+                _refuse_changed(path, os.stat(path), member)  # noqa: PTH116
+            sync_all([Path(staged) for staged in self._staged.values()])
+            names = sorted(self._staged, key=_listings_last)
+            parents = {folder / name[:2] for name in names}
+            for parent in parents:
                 self._make_folder(parent)
-            for name, target in targets.items():
-                self._staged.pop(name).rename(target)
+            for name in names:
+                os.rename(self._staged.pop(name), f"{folder}/{name[:2]}/{name[2:]}")  # noqa: PTH104 - thousands of them
                 self._linked.pop(name, None)
-            sync_all({target.parent for target in targets.values()} | {folder})
+            sync_all({*parents, folder})
 
-    def _put_small(self, path: Path, handle: int, member: Member, way: str) -> str:
-        with read_errors(path):
+    def _put_small(self, path: str, handle: int, member: Member, way: str) -> str:
+        with read_errors(Path(path)):
             data = os.read(handle, BUFFER_BYTES + 1)
-        if len(data) != member.mark.size:
+        if len(data) != member.size:
             raise changing(path)
         md5 = new_md5(data).hexdigest()
         if not self.has(md5, len(data)) and not (way != COPY and self._link(path, handle, member, way, md5)):
@@ -144,49 +146,50 @@ class CacheWriter:
     def _put_copied(self, handle: int) -> str:
         """Hash and copy in one pass: what enters the cache is what was hashed, whatever happens to the file."""
         target = self._next()
-        with storage_errors(target):
-            writing = os.open(target, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
+        with storage_errors(self._staging):
+            writing = os.open(target, _NEW, 0o600)
             try:
                 size = os.fstat(handle).st_size
                 if hasattr(os, "posix_fallocate") and size:
                     os.posix_fallocate(writing, 0, size)  # a full disk says so before the work, not after
                 md5 = md5_of(handle, writing)
                 os.fchmod(writing, PROTECTED)
+                size = os.fstat(writing).st_size
             finally:
                 os.close(writing)
         with self._guard:
-            if self.has(md5, target.stat().st_size):
-                target.unlink()
+            if self.has(md5, size):
+                os.unlink(target)  # noqa: PTH108
             else:
                 self._staged[md5] = target
         return md5
 
-    def _put_linked(self, path: Path, handle: int, member: Member, way: str) -> str:
-        with read_errors(path):
+    def _put_linked(self, path: str, handle: int, member: Member, way: str) -> str:
+        with read_errors(Path(path)):
             md5 = md5_of(handle)
-        if self.has(md5, member.mark.size) or self._link(path, handle, member, way, md5):
+        if self.has(md5, member.size) or self._link(path, handle, member, way, md5):
             return md5
         os.lseek(handle, 0, os.SEEK_SET)
         return self._put_copied(handle)
 
-    def _link(self, path: Path, handle: int, member: Member, way: str, md5: str) -> bool:
+    def _link(self, path: str, handle: int, member: Member, way: str, md5: str) -> bool:
         target = self._next()
-        with storage_errors(target):
+        with storage_errors(self._staging):
             if way == REFLINK:
-                writing = os.open(target, os.O_RDWR | os.O_CREAT | os.O_EXCL, 0o600)
+                writing = os.open(target, _NEW, 0o600)
                 try:
                     is_done = clone(handle, writing)
                     os.fchmod(writing, PROTECTED)
                 finally:
                     os.close(writing)
                 if not is_done:
-                    target.unlink()
+                    os.unlink(target)  # noqa: PTH108
                     return False
             elif way != HARDLINK or not hard_link(path, target):
                 return False
         with self._guard:
             if md5 in self._staged:  # the same bytes twice
-                target.unlink()
+                os.unlink(target)  # noqa: PTH108
                 return True
             self._staged[md5] = target
             if way == HARDLINK:
@@ -195,8 +198,8 @@ class CacheWriter:
 
     def _stage_bytes(self, name: str, data: bytes) -> None:
         target = self._next()
-        with storage_errors(target):
-            writing = os.open(target, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
+        with storage_errors(self._staging):
+            writing = os.open(target, _NEW, PROTECTED)
             try:
                 write_all(writing, memoryview(data))
                 os.fchmod(writing, PROTECTED)
@@ -205,12 +208,8 @@ class CacheWriter:
         with self._guard:
             self._staged[name] = target
 
-    def _next(self) -> Path:
-        return self._staging / str(next(self._numbers))
-
-    def _check(self, path: Path, handle: int, member: Member) -> None:
-        if Mark.of(os.fstat(handle)).content != member.mark.content:
-            raise changing(path)
+    def _next(self) -> str:
+        return f"{self._staging}/{next(self._numbers)}"
 
     def _make_folder(self, folder: Path) -> None:
         if self._settings.is_shared and not folder.is_dir():
@@ -249,10 +248,20 @@ def object_names(folder: Path) -> set[str]:
     return names
 
 
+def cache_mark(folder: Path) -> tuple[str, int]:
+    """Return what changes whenever an object comes or goes, and the time of the last such change (ns)."""
+    try:
+        with os.scandir(folder) as entries:
+            times = sorted((entry.name, entry.stat().st_mtime_ns) for entry in entries)
+    except FileNotFoundError:
+        times = []
+    return new_md5(repr(times).encode()).hexdigest(), max((time for _, time in times), default=0)
+
+
 def is_whole(path: Path, name: str, size: int) -> bool:
     """Tell whether an object is there and may be trusted: read-only as DVC leaves it, or else hashed again."""
     try:
-        status = path.stat()
+        status = os.stat(path)  # noqa: PTH116 - asked for each file of a folder
     except FileNotFoundError:
         return False
     if status.st_size != size:
@@ -280,11 +289,16 @@ def sync_all(paths: Iterable[Path]) -> None:
         _sync_file_system(wanted[0])
 
 
-def changing(path: Path) -> ConflictError:
+def changing(path: str | Path) -> ConflictError:
     """Return the refusal of a file that changes while it is recorded."""
     return ConflictError(
         "data-changing", f"{path} changed while it was recorded", "wait until it is written, then repeat"
     )
+
+
+def _refuse_changed(path: str, status: os.stat_result, member: Member) -> None:
+    if (status.st_size, status.st_mtime_ns, status.st_ino) != (member.size, member.mtime_ns, member.inode):
+        raise changing(path)
 
 
 def _sync_file_system(path: Path) -> None:

@@ -11,12 +11,12 @@ from functools import lru_cache
 from pathlib import Path, PurePosixPath
 
 from workbench.contract.data import DatasetVersion
-from workbench.data.cache import changing, has_md5, listing, object_names, object_path, sync_all
+from workbench.data.cache import cache_mark, changing, has_md5, listing, object_names, object_path, sync_all
 from workbench.data.hashing import md5_of, new_md5, spread
 from workbench.data.links import HARDLINK, PROTECTED, REFLINK, choose, clone, is_plain
 from workbench.data.pointers import Pointer
 from workbench.data.repository import cache_settings
-from workbench.data.scan import Mark, Member, Scan, scan
+from workbench.data.scan import SETTLED_NS, Mark, Member, Scan, scan
 from workbench.data.state import State, now_ns
 from workbench.foundation.durable import sync_folder
 from workbench.foundation.errors import ConflictError, IntegrityError, UsageError, read_errors, storage_errors
@@ -65,7 +65,7 @@ def digests_of(project: Project, found: Scan, state: State) -> str:
         return file_md5(base / member.name) if found.is_folder else file_md5(base)
 
     members = state.members(found)
-    fresh = [(member, member.mark.size) for member in found.members if member.name not in members]
+    fresh = [(member, member.size) for member in found.members if member.name not in members]
     members.update({member.name: value for member, value in spread(md5, fresh)})
     whole = whole_digest(found, members)
     state.remember(found, whole, members, since)
@@ -125,10 +125,29 @@ def member_digests(project: Project, pointer: Pointer) -> set[str]:
         return set()
 
 
-def is_cached(project: Project, digest: str) -> bool:
-    """Tell whether the cache has everything of a version: the object, and for a folder that of each file."""
+def is_cached(project: Project, digest: str, state: State | None = None) -> bool:
+    """Tell whether the cache has everything of a version: the object, and for a folder that of each file.
+
+    Args:
+        project: The project.
+        digest: The version's.
+        state: Where it may be noted that a folder's objects are all there, until the cache changes.
+    """
     cache = cache_settings(project).folder
     value = digest.removeprefix("md5:")
+    if state is None or not value.endswith(".dir"):
+        return _is_cached(cache, value)
+    since = now_ns()
+    mark, changed_ns = cache_mark(cache)
+    if state.is_complete(value, mark):
+        return True
+    is_there = _is_cached(cache, value)
+    if is_there and changed_ns + SETTLED_NS < since:
+        state.remember_complete(value, mark)
+    return is_there
+
+
+def _is_cached(cache: Path, value: str) -> bool:
     if not value.endswith(".dir"):
         return find_object(cache, value) is not None
     try:

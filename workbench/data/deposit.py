@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
+from pathlib import Path
 
 from workbench.data import git, ignored
 from workbench.data.cache import CacheWriter, changing, listing
@@ -108,18 +109,18 @@ def _gather(
         raise UsageError("data-linked-folder", f"{link} is a link to a folder, which DVC would leave out", hint)
     settle(found)
     since = now_ns()
-    base = project.root / name
+    base = str(project.root / name)
     writer.expect(len(found.members))
-    way = choose(settings.links, is_chosen=settings.is_chosen, size=found.size, data=base.parent, cache=settings.folder)
+    way = choose(
+        settings.links, is_chosen=settings.is_chosen, size=found.size, data=Path(base).parent, cache=settings.folder
+    )
 
     def put(member: Member) -> str:
-        return writer.put(base / member.name if found.is_folder else base, member, way)
+        return writer.put(f"{base}/{member.name}" if found.is_folder else base, member, way)
 
     known = state.members(found)  # what is known is not read again, unless the cache has lost it
-    members = {
-        m.name: known[m.name] for m in found.members if m.name in known and writer.has(known[m.name], m.mark.size)
-    }
-    fresh = [(member, member.mark.size) for member in found.members if member.name not in members]
+    members = {m.name: known[m.name] for m in found.members if m.name in known and writer.has(known[m.name], m.size)}
+    fresh = [(member, member.size) for member in found.members if member.name not in members]
     members.update({member.name: md5 for member, md5 in spread(put, fresh)})
     md5 = whole_digest(found, members)
     if found.is_folder:
@@ -137,11 +138,13 @@ def _gather(
 def _same(project: Project, found: Scan) -> Scan:
     """Look again, after everything was read: only then is it known that nothing changed in between."""
     after = scan(project.root, found.path)
-    if after is None or [(m.name, m.mark.content) for m in after.members] != [
-        (m.name, m.mark.content) for m in found.members
-    ]:
+    if after is None or _contents(after) != _contents(found):
         raise changing(project.root / found.path)
     return after
+
+
+def _contents(found: Scan) -> list[tuple[str, int, int, int]]:
+    return [(member.name, member.size, member.mtime_ns, member.inode) for member in found.members]
 
 
 def _refuse_unfit(project: Project, name: str, settings: CacheSettings) -> None:

@@ -99,7 +99,7 @@ def is_written(handle: int) -> bool:
     return False
 
 
-def hard_link(source: Path, target: Path) -> bool:
+def hard_link(source: str, target: str) -> bool:
     """Give a file a second name; False where it has one already, is executable, foreign, elsewhere or being written."""
     try:
         handle = os.open(source, os.O_RDONLY | os.O_NOFOLLOW)

@@ -23,6 +23,11 @@ _COARSE_TICK_NS = 2_100_000_000
 """… of up to two seconds where it keeps whole seconds (FAT, ext3, some servers)."""
 
 
+SETTLED_NS = _COARSE_TICK_NS
+"""What is older than this has settled on any file system."""
+_SPECIAL = frozenset({IGNORE_FILE, ".git"})
+
+
 class Mark(NamedTuple):
     """What the file system says of one file; it changes with the content, except within one tick of the clock.
 
@@ -50,21 +55,31 @@ class Mark(NamedTuple):
         return self.mtime_ns + tick <= now_ns
 
 
-@dataclass(frozen=True)
-class Member:
-    """One file.
+class Member(NamedTuple):
+    """One file; flat, since a folder may have a hundred thousand.
 
     Attributes:
         name: Path below the folder; empty where the data is one file.
-        mark: What the file system says of it.
-        mode: Its mode bits.
+        size: Bytes.
+        mtime_ns: Last change of the content.
+        ctime_ns: Last change of the inode.
+        inode: Its number.
+        mode: Mode bits.
         links: How many names the file has.
     """
 
     name: str
-    mark: Mark
+    size: int
+    mtime_ns: int
+    ctime_ns: int
+    inode: int
     mode: int
     links: int
+
+    @property
+    def mark(self) -> Mark:
+        """What the file system says of it."""
+        return Mark(*self[1:5])
 
     @property
     def is_executable(self) -> bool:
@@ -93,11 +108,7 @@ class Scan:
     @property
     def size(self) -> int:
         """Bytes in all."""
-        return sum(member.mark.size for member in self.members)
-
-    def is_settled(self, now_ns: int) -> bool:
-        """Tell whether every file is settled."""
-        return all(member.mark.is_settled(now_ns) for member in self.members)
+        return sum([member.size for member in self.members])
 
 
 def scan(root: Path, path: str) -> Scan | None:
@@ -122,15 +133,15 @@ def scan(root: Path, path: str) -> Scan | None:
                 _walk(root, found, str(full), "", ignore_for(root, path))
             except FileNotFoundError as error:
                 raise _gone(str(error.filename)) from error
-            found.members.sort(key=lambda member: member.name)
-    lines = "".join([f"{m.name}\0%d %d %d %d\n" % m.mark for m in found.members])
+            found.members.sort()
+    lines = "".join([f"{name}\0{a} {b} {c} {d}\n" for name, a, b, c, d, _, _ in found.members])
     found.fingerprint = hashlib.blake2b(lines.encode("utf-8", "surrogateescape"), digest_size=16).digest()
     return found
 
 
 def settle(found: Scan) -> Scan:
     """Wait until the youngest file is a tick old, so that a change from now on shows; the scan itself stays."""
-    youngest = max((member.mark.mtime_ns for member in found.members), default=0)
+    youngest = max((member.mtime_ns for member in found.members), default=0)
     wait_ns = youngest + _TICK_NS - time.time_ns()
     if 0 < wait_ns <= _TICK_NS:
         time.sleep(wait_ns / 1e9)
@@ -141,43 +152,46 @@ def _gone(path: str) -> ConflictError:
     return ConflictError("data-changing", f"{path} has just gone", "wait until it is written, then repeat")
 
 
-def _member(name: str, status: os.stat_result) -> Member:
-    return Member(name, Mark.of(status), status.st_mode, status.st_nlink)
+def _member(name: str, of: os.stat_result) -> Member:
+    return Member(name, of.st_size, of.st_mtime_ns, of.st_ctime_ns, of.st_ino, of.st_mode, of.st_nlink)
 
 
 def _walk(root: Path, found: Scan, folder: str, prefix: str, ignore: Ignore | None) -> None:
-    """Add what lies in one folder and below; plain strings, since this is called once for each of many."""
+    """Add what lies in one folder and below; plain strings and few calls, since this is done for each of many."""
     below = []
+    add = found.members.append
     with os.scandir(folder) as entries:
         for entry in entries:
-            name = f"{prefix}{entry.name}"
+            own = entry.name
+            name = prefix + own
+            if entry.is_file(follow_symlinks=False) and ignore is None and own not in _SPECIAL:
+                add(_member(name, entry.stat(follow_symlinks=False)))
+                continue
             is_folder = entry.is_dir()
-            if is_always_ignored(entry.name, is_folder=is_folder):
+            if is_always_ignored(own, is_folder=is_folder) or (ignore and ignore(f"{found.path}/{name}", is_folder)):
                 continue
-            if ignore and ignore(f"{found.path}/{name}", is_folder):
-                continue
-            if is_folder:
-                if entry.is_symlink():
-                    found.left_out.append(name)
-                elif not os.path.isdir(f"{entry.path}/.dvc"):  # noqa: PTH112 - else a DVC repository of its own
-                    below.append((entry.path, f"{name}/"))
-                continue
-            if entry.name == IGNORE_FILE:
-                hint = f"move its lines into the project's {IGNORE_FILE}"
-                raise UsageError("dvcignore-inside", f"{found.path} holds a {IGNORE_FILE}, which DVC refuses", hint)
-            found.members.append(_member_of(found.path, name, entry))
+            if not is_folder:
+                add(_unusual(found.path, name, entry))
+            elif entry.is_symlink():
+                found.left_out.append(name)
+            elif not os.path.isdir(f"{entry.path}/.dvc"):  # noqa: PTH112 - else a DVC repository of its own
+                below.append((entry.path, f"{name}/"))
     for path, inner in below:
         _walk(root, found, path, inner, ignore)
 
 
-def _member_of(path: str, name: str, entry: os.DirEntry[str]) -> Member:
+def _unusual(path: str, name: str, entry: os.DirEntry[str]) -> Member:
+    """Take what needs a second look: follow a link to a file; refuse what DVC could not record."""
+    if entry.name == IGNORE_FILE:
+        hint = f"move its lines into the project's {IGNORE_FILE}"
+        raise UsageError("dvcignore-inside", f"{path} holds a {IGNORE_FILE}, which DVC refuses", hint)
     try:
         status = entry.stat()
     except FileNotFoundError:
-        if entry.is_symlink():
-            message = f"{path}/{name} is a link that leads nowhere"
-            raise UsageError("data-special", message, f"remove it: rm '{path}/{name}'") from None
-        raise _gone(f"{path}/{name}") from None
+        if not entry.is_symlink():
+            raise
+        message = f"{path}/{name} is a link that leads nowhere"
+        raise UsageError("data-special", message, f"remove it: rm '{path}/{name}'") from None
     if not stat.S_ISREG(status.st_mode):
         message = f"{path}/{name} is neither a file nor a folder"
         raise UsageError("data-special", message, f"move it elsewhere: ls -l '{path}/{name}'")

@@ -26,6 +26,7 @@ CREATE TABLE IF NOT EXISTS files (
     path TEXT PRIMARY KEY, size INTEGER, mtime_ns INTEGER, ctime_ns INTEGER, inode INTEGER, md5 TEXT
 ) WITHOUT ROWID;
 CREATE TABLE IF NOT EXISTS folders (path TEXT PRIMARY KEY, fingerprint BLOB, md5 TEXT) WITHOUT ROWID;
+CREATE TABLE IF NOT EXISTS complete (md5 TEXT PRIMARY KEY, mark TEXT) WITHOUT ROWID;
 CREATE TABLE IF NOT EXISTS history (refs TEXT PRIMARY KEY, body TEXT) WITHOUT ROWID;
 """
 
@@ -71,7 +72,7 @@ class State:
         digests: dict[str, str] = {}
         for member in scan.members:
             entry = known.get(f"{scan.path}/{member.name}" if scan.is_folder else scan.path)
-            if entry and entry[0] == member.mark:
+            if entry and entry[0] == member[1:5]:
                 digests[member.name] = entry[1]
         return digests
 
@@ -86,7 +87,7 @@ class State:
         """
         prefix = f"{scan.path}/" if scan.is_folder else scan.path
         settled = [member for member in scan.members if member.mark.is_settled(since_ns)]
-        rows = [(prefix + m.name, *m.mark, members[m.name]) for m in settled if m.name in members]
+        rows = [(prefix + m.name, *m[1:5], members[m.name]) for m in settled if m.name in members]
         self._write("INSERT OR REPLACE INTO files VALUES (?, ?, ?, ?, ?, ?)", rows)
         if len(settled) == len(scan.members):
             self._write("INSERT OR REPLACE INTO folders VALUES (?, ?, ?)", [(scan.path, scan.fingerprint, md5)])
@@ -101,6 +102,14 @@ class State:
         """Note the digest of one file."""
         if mark.is_settled(since_ns):
             self._write("INSERT OR REPLACE INTO files VALUES (?, ?, ?, ?, ?, ?)", [(path, *mark, md5)])
+
+    def is_complete(self, md5: str, mark: str) -> bool:
+        """Tell whether the cache had every object of a version, and neither lost nor got one since."""
+        return bool(self._rows("SELECT md5 FROM complete WHERE md5 = ? AND mark = ?", md5, mark))
+
+    def remember_complete(self, md5: str, mark: str) -> None:
+        """Note that the cache has every object of a version."""
+        self._write("INSERT OR REPLACE INTO complete VALUES (?, ?)", [(md5, mark)])
 
     def history(self, refs: str) -> str | None:
         """Return what was noted of Git's history in this state."""

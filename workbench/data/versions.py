@@ -189,7 +189,7 @@ def _known_now(project: Project, name: str) -> DatasetVersion | None:
     with State(project) as state:
         if found is None or f"md5:{state.folder(found)}" != pointer.digest:
             return None
-    return version_from(record.body) if is_cached(project, pointer.digest) else None
+        return version_from(record.body) if is_cached(project, pointer.digest, state) else None
 
 
 def _take_back(project: Project) -> None:
