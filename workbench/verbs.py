@@ -137,8 +137,12 @@ VERBS: tuple[Verb, ...] = (
         "runs", "verify", "workbench.execute.reproduce:verify", _RUN, "Look anew how far a run can be proved", ("run",),
     ),
     Verb(
+        "runs", "evidence", "workbench.execute.reproduce:show_evidence", _READ,
+        "Show how far a run can be proved and why", ("run",),
+    ),
+    Verb(
         "reproduce", "", "workbench.execute.reproduce:reproduce", _RUN, "Run a run again and prove its level R1 to R4",
-        ("run",), (("t", "target"), ("n", "replays")),
+        ("run",), (("t", "target"), ("n", "replays")), follows=Follows.WAIT,
     ),
     Verb("runs", "compare", "workbench.experiment.runs:compare_runs", _READ, "Show where runs differ", ("runs",)),
     Verb(

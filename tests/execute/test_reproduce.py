@@ -10,7 +10,7 @@ import pytest
 from workbench.compute.folder import JobFolder
 from workbench.data.versions import snapshot
 from workbench.execute.jobs import job_events, submit, wait
-from workbench.execute.reproduce import reproduce
+from workbench.execute.reproduce import reproduce, show_evidence
 from workbench.experiment.runs import show_run
 from workbench.experiment.store.tracking import finish_run, start_run
 from workbench.foundation.errors import PendingError
@@ -62,7 +62,7 @@ def run(project: Project, **params: str) -> str:
 def refusal(project: Project, run_id: str) -> str:
     """Return what the evidence says of a run that was not replayed."""
     jobs = project.journal.count("job")
-    proof = reproduce(project, run_id)
+    proof = reproduce(project, run_id, wait=True)
     assert proof.jobs == ()
     assert project.journal.count("job") == jobs
     assert proof.level in ("R0", "R1")
@@ -88,9 +88,10 @@ def test_a_replay_comes_to_the_same_figure_after_everything_has_changed(project)
     commit(project)
     (project.root / "notebooks" / "helper.py").write_text("def factor():\n    return 100\n")
 
-    proof = reproduce(project, original.card.id, timeout_s=2 * PATIENCE_S)
+    proof = reproduce(project, original.card.id, timeout_s=2 * PATIENCE_S, wait=True)
     assert proof.level == "R4", proof
     assert proof.mismatches == ()
+    assert show_evidence(project, original.card.id).evidence == proof.evidence
     again = show_run(project, proof.replays[0])
     assert again.card.id != original.card.id
     assert again.card.metrics == original.card.metrics
@@ -132,3 +133,13 @@ def test_a_run_that_still_runs_is_not_replayed(project) -> None:
         reproduce(project, run_id)
     assert caught.value.code == "run-not-finished"
     finish_run(project, run_id, "FINISHED")
+
+
+@pytest.mark.slow
+@pytest.mark.timeout(600)
+def test_who_does_not_wait_is_answered_at_once_and_finds_the_evidence_later(project, wait_until) -> None:
+    commit(project)
+    original = run(project, scale="3")
+    begun = reproduce(project, original)
+    assert (begun.level, begun.jobs) == ("R0", ())
+    wait_until(lambda: show_evidence(project, original).level == "R4")

@@ -36,7 +36,8 @@ class LineageEdge:
         kind: ``versioned`` (file → dataset), ``read`` (dataset or file → run), ``ran`` (notebook → run), ``replayed``
             and ``resumed`` (run → run), ``made`` (run → model), ``reviewed`` (model → review), ``allowed`` (review →
             release), ``answered`` (release → window), ``raised`` (release → alert), ``reduced`` (file → file),
-            ``rewritten`` (dataset → dataset, where a person was erased) or ``declared`` (file → notebook → file, in a pipeline).
+            ``rewritten`` (dataset → dataset, where a person was erased) or ``declared`` (file → notebook → file, in a
+            pipeline).
     """
 
     source: str

@@ -12,7 +12,7 @@ from collections.abc import Sequence
 from contextlib import ExitStack
 from pathlib import Path
 
-from workbench.compute.targets import LOCAL
+from workbench.compute.targets import LOCAL, find_target, require_ready
 from workbench.contract.job import JobCard
 from workbench.contract.reproduction import Reproduction
 from workbench.contract.status import CheckResult, JobState, RunState
@@ -21,9 +21,10 @@ from workbench.execute.replay import await_replays, require_same_code, start_rep
 from workbench.experiment.levels.clean import judge_clean
 from workbench.experiment.levels.facts import RunFacts, read_facts
 from workbench.experiment.levels.judgement import LEVELS, Judgement
-from workbench.experiment.levels.record import conclude
+from workbench.experiment.levels.record import conclude, recorded
 from workbench.experiment.levels.replayed import judge_replays
 from workbench.experiment.levels.restorable import judge_environment, judge_inputs
+from workbench.foundation.background import spawn_detached
 from workbench.foundation.errors import IntegrityError, PendingError, UnknownResultError, UsageError, did_you_mean
 from workbench.foundation.project import Project
 
@@ -40,6 +41,7 @@ def reproduce(
     level: str = "R4",
     tolerance: float = 0.0,
     timeout_s: float = 600,
+    wait: bool = False,
 ) -> Reproduction:
     """Run a run again from its commit, data and parameters, and say how far it can be proved.
 
@@ -54,6 +56,7 @@ def reproduce(
         level: Highest level to try; up to R2 nothing is run.
         tolerance: Relative and absolute difference up to which two metrics count as equal.
         timeout_s: Seconds after which the replays are cancelled.
+        wait: Wait for the end; by default a process of its own does it and what is known so far comes back at once.
 
     Raises:
         NotFoundError: ``run-unknown`` or ``target-unknown``.
@@ -73,6 +76,10 @@ def reproduce(
     if facts.state is RunState.RUNNING:
         hint = f"wait for its end: mlops runs show {facts.run}"
         raise PendingError("run-not-finished", f"Run {facts.run[:8]} is still running", hint)
+    if not wait and wanted in ("R3", "R4"):
+        require_ready(find_target(project, target))
+        _leave_to_process(project, facts, [target, str(replays), wanted, repr(tolerance), repr(timeout_s)])
+        return recorded(project, facts)
     judged = Judgement()
     jobs: tuple[JobCard, ...] = ()
     judge_clean(project, facts, judged)
@@ -100,6 +107,26 @@ def verify(project: Project, run: str) -> Reproduction:
         PendingError: ``run-not-finished``.
     """
     return reproduce(project, run, level="R2")
+
+
+def show_evidence(project: Project, run: str) -> Reproduction:
+    """Show how far a run can be proved, with the evidence that machines have gathered for it.
+
+    Args:
+        project: The project.
+        run: Run id, or a unique beginning of one.
+
+    Raises:
+        NotFoundError: ``run-unknown``.
+        UsageError: ``run-ambiguous``.
+    """
+    return recorded(project, read_facts(project, run))
+
+
+def _leave_to_process(project: Project, facts: RunFacts, options: list[str]) -> None:
+    log = project.state_dir / "replays.log"
+    arguments = [str(project.root), facts.run, *options]
+    spawn_detached("workbench.execute.reproduce_process", arguments, log=log, cwd=project.root)
 
 
 def _restore(

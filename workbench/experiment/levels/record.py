@@ -15,7 +15,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
-from workbench.contract.reproduction import Evidence, Reproduction
+from workbench.contract.reproduction import Evidence, Mismatch, Reproduction
 from workbench.contract.status import CheckResult
 from workbench.experiment.levels.facts import RunFacts, read_artifact
 from workbench.experiment.levels.judgement import LEVELS, Judgement, level_from
@@ -76,6 +76,26 @@ def conclude(
     if facts.level != level:
         tracking.set_tags(project, facts.run, {TAG: level})
     return result
+
+
+def recorded(project: Project, facts: RunFacts) -> Reproduction:
+    """Return the level of a run with the evidence that still holds, as it was last verified; computes nothing anew."""
+    kept = stored_evidence(project, facts)
+    bodies = [kept[level] for level in LEVELS[1:] if level in kept]
+    last = bodies[-1] if bodies else {}
+    evidence = tuple(Evidence(**item) for body in bodies for item in body["evidence"])
+    level = level_from(evidence)
+    return Reproduction(
+        run=facts.run,
+        level=level,
+        recorded_level=facts.level,
+        is_stale=_rank(level) < _rank(facts.level),
+        evidence=evidence,
+        mismatches=tuple(Mismatch(**item) for body in bodies for item in body["mismatches"]),
+        jobs=tuple(last.get("jobs", ())),
+        replays=tuple(last.get("replays", ())),
+        checked_at=str(last.get("checked_at", "")),
+    )
 
 
 def last_verdict(project: Project, run: str) -> dict[str, Any] | None:

@@ -26,7 +26,7 @@ from workbench.review.checks.check import CheckInput, Outcome
 def check(given: CheckInput) -> Outcome:
     """Replay the run and compare."""
     project, rule = given.project, given.rule.reproduced
-    proof = reproduce(project, given.run, tolerance=rule.tolerance, timeout_s=rule.timeout_s)
+    proof = reproduce(project, given.run, tolerance=rule.tolerance, timeout_s=rule.timeout_s, wait=True)
     if not proof.jobs:
         looked_at = (item for item in proof.evidence if item.name in ("inputs", "replay"))
         reason = next(item for item in looked_at if item.result != CheckResult.PASS)
