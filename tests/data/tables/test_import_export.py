@@ -224,11 +224,12 @@ _CHILD = """
 import shutil, sys
 from pathlib import Path
 import workbench.data.tables.blocks as b
+from workbench.data.tables.block_files import BlockWriter
 from workbench.data.tables.imports import import_table
 from workbench.foundation.project import Project
-write, settle, cuts = b._Writer.write, b._Writer.settle, b.find_cuts
-b._Writer.write = lambda s, n, c: (write(s, n, c), print(n, flush=True))
-b._Writer.settle = lambda s: (print("settle", flush=True), settle(s))
+write, settle, cuts = BlockWriter.write, BlockWriter.settle, b.find_cuts
+BlockWriter.write = lambda s, n, c: (write(s, n, c), print(n, flush=True))
+BlockWriter.settle = lambda s: (print("settle", flush=True), settle(s))
 project = Project.open(Path(sys.argv[1]))
 if sys.argv[2] == "planted":  # old blocks are swept before the new table stands
     b.find_cuts = lambda *a: (shutil.rmtree(project.root / "data/t.table/blocks"), cuts(*a))[1]

@@ -15,34 +15,27 @@ table is read with ``pandas.read_feather`` on the blocks in the order of ``table
 
 from __future__ import annotations
 
-import hashlib
-import io
 import json
-import os
 from collections.abc import Callable, Iterable
 from dataclasses import asdict, dataclass
-from functools import partial
-from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
 from workbench.contract.table import ReadingRecipe
+from workbench.data.tables.block_files import BLOCKS, BlockWriter, Locate, damaged, read_block, write_blocks
 from workbench.data.tables.cells import parse_column
 from workbench.data.tables.cuts import find_cuts, marks_of
 from workbench.data.tables.hashing import row_hashes
 from workbench.data.tables.recipe import recipe_from
 from workbench.foundation.canonical import digest_bytes
-from workbench.foundation.durable import sync_folder, write_atomic
+from workbench.foundation.durable import write_atomic
 from workbench.foundation.errors import IntegrityError, storage_errors
 
 SUFFIX = ".table"
 INDEX = "table.json"
-BLOCKS = "blocks"
 FORMAT = "workbench.table.v1"
-_FEW_FILES = 64
-Locate = Callable[[str], Path]
 
 
 @dataclass(frozen=True)
@@ -134,7 +127,7 @@ def read_index(path: Path) -> Index:
             digest=digest_bytes(data),
         )
     except (OSError, ValueError, KeyError, TypeError) as error:
-        raise _damaged(path.parent.name, INDEX) from error
+        raise damaged(path.parent.name, INDEX) from error
 
 
 def write_table(
@@ -165,14 +158,14 @@ def write_table(
     known = before if before and before.cut_on == cut_on else None
     marks = np.array(known.marks, np.uint64) if known else None
     borders = find_cuts(hashes, marks, known.end if known else None)
-    writer = _Writer(folder)
+    writer = BlockWriter(folder)
     with storage_errors(folder):
         columns = [
             Column(
                 item.name,
                 str(item.type),
                 "text" if item.name in (texts or {}) else "values",
-                _write_blocks(writer, (texts or {}).get(item.name, table[item.name]), borders),
+                write_blocks(writer, (texts or {}).get(item.name, table[item.name]), borders),
             )
             for item in table.schema
         ]
@@ -255,35 +248,6 @@ def segment_of(index: Index, rows: Any) -> tuple[Any, Any]:
     return segments, rows - borders[segments]
 
 
-def read_block(locate: Locate, digest: str) -> Any:
-    """Return the values of one block.
-
-    Raises:
-        IntegrityError: ``table-damaged``: it is missing or does not hold what its name says.
-    """
-    import pyarrow as pa
-
-    try:
-        with pa.OSFile(str(locate(f"{BLOCKS}/{digest}.arrow"))) as file:
-            array = pa.ipc.open_file(file).get_batch(0).column(0)
-    except (OSError, pa.ArrowInvalid) as error:
-        raise _damaged("the table", f"{BLOCKS}/{digest}.arrow") from error
-    if block_digest(array) != digest:
-        raise _damaged("the table", f"{BLOCKS}/{digest}.arrow")
-    return array
-
-
-def block_digest(array: Any) -> str:
-    """Return the name of a block: SHA-256 over type, length and values; what lies beneath nulls counts for nothing."""
-    import pyarrow as pa
-
-    sink = pa.BufferOutputStream()
-    batch = pa.record_batch([array], names=["x"])
-    with pa.ipc.new_stream(sink, batch.schema) as stream:
-        stream.write_batch(batch)
-    return hashlib.sha256(sink.getvalue()).hexdigest()[:40]
-
-
 def sizes(folder: Path, index: Index) -> int:
     """Return the bytes that the table's files take."""
     return sum((folder / name).stat().st_size for name in index.files) + (folder / INDEX).stat().st_size
@@ -299,85 +263,3 @@ def sweep(folder: Path, index: Index) -> None:
                     path.unlink(missing_ok=True)
             if not any((folder / part).iterdir()):
                 (folder / part).rmdir()
-
-
-class _Writer:
-    """Write files that are not there yet and make them safe all at once."""
-
-    def __init__(self, folder: Path) -> None:
-        self._folder = folder
-        self.written: list[str] = []
-
-    def write(self, name: str, content: Callable[[], bytes]) -> None:
-        path = self._folder / name
-        if path.is_file() and path.stat().st_size:
-            return
-        path.parent.mkdir(parents=True, exist_ok=True)
-        temporary = path.with_name(f".{path.name}.new")
-        temporary.write_bytes(content())
-        temporary.replace(path)
-        self.written.append(name)
-
-    def settle(self) -> None:
-        """Bring what was written to the disk: file by file where they are few, else the disk's whole queue at once."""
-        if len(self.written) > _FEW_FILES:
-            os.sync()
-            return
-        for name in self.written:
-            with (self._folder / name).open("rb") as stream:
-                os.fsync(stream.fileno())
-        for folder in {(self._folder / name).parent for name in self.written}:
-            sync_folder(folder)
-
-
-def _write_blocks(writer: _Writer, array: Any, borders: Any) -> tuple[str, ...]:
-    import pyarrow as pa
-
-    if isinstance(array, pa.ChunkedArray):
-        array = array.chunk(0) if array.num_chunks == 1 else array.combine_chunks()
-    digests = []
-    for start, stop in pairwise(borders.tolist()):
-        part = _compact(array.slice(start, stop - start))
-        digest = block_digest(part)
-        writer.write(f"{BLOCKS}/{digest}.arrow", partial(_feather, part))
-        digests.append(digest)
-    return tuple(digests)
-
-
-def _compact(part: Any) -> Any:
-    """Return a slice as an array of its own whose bytes depend on its values alone."""
-    import pyarrow as pa
-    import pyarrow.compute as pc
-
-    if part.null_count:
-        # take() leaves whatever was beneath a null; a fill and a mask make it the same bytes every time.
-        try:
-            return pc.if_else(pc.is_valid(part), pc.fill_null(part, _zero(part.type)), pa.scalar(None, part.type))
-        except (pa.ArrowInvalid, pa.ArrowNotImplementedError):
-            pass
-    return pa.concat_arrays([part])
-
-
-def _zero(kind: Any) -> Any:
-    import pyarrow as pa
-
-    if pa.types.is_string(kind):
-        return pa.scalar("")
-    if pa.types.is_boolean(kind):
-        return pa.scalar(False)
-    return pa.scalar(0).cast(kind)
-
-
-def _feather(part: Any) -> bytes:
-    import pyarrow as pa
-
-    sink = io.BytesIO()
-    batch = pa.record_batch([part], names=["x"])
-    with pa.ipc.new_file(sink, batch.schema, options=pa.ipc.IpcWriteOptions(compression="zstd")) as file:
-        file.write_batch(batch)
-    return sink.getvalue()
-
-
-def _damaged(table: str, name: str) -> IntegrityError:
-    hint = "bring the version back: mlops data restore VERSION; if the cache is damaged too: dvc fetch"
-    return IntegrityError("table-damaged", f"{name} of {table} is missing or damaged", hint)

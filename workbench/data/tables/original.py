@@ -15,7 +15,8 @@ from typing import Any
 
 import numpy as np
 
-from workbench.data.tables.blocks import Index, Locate, read_table
+from workbench.data.tables.block_files import Locate
+from workbench.data.tables.blocks import Index, read_table
 from workbench.data.tables.sources import Source
 from workbench.data.tables.styles import write_column
 from workbench.data.tables.textfile import TextLayout, write_rows
