@@ -25,10 +25,22 @@ if TYPE_CHECKING:
     from workbench.experiment.autolog import autolog
     from workbench.experiment.datasets.logged import log_dataset
     from workbench.experiment.model.save import save_model
+    from workbench.experiment.search.frame import runs
     from workbench.experiment.session import log, log_input, log_params, run
     from workbench.experiment.table_input import table
 
-__all__ = ["__version__", "autolog", "log", "log_dataset", "log_input", "log_params", "run", "save_model", "table"]
+__all__ = [
+    "__version__",
+    "autolog",
+    "log",
+    "log_dataset",
+    "log_input",
+    "log_params",
+    "run",
+    "runs",
+    "save_model",
+    "table",
+]
 
 _LAZY = {
     "autolog": "workbench.experiment.autolog",
@@ -37,6 +49,7 @@ _LAZY = {
     "log_input": "workbench.experiment.session",
     "log_params": "workbench.experiment.session",
     "run": "workbench.experiment.session",
+    "runs": "workbench.experiment.search.frame",
     "save_model": "workbench.experiment.model.save",
     "table": "workbench.experiment.table_input",
 }

@@ -1,7 +1,8 @@
 """Turn a query into SQL over MLflow's tables.
 
 Each comparison becomes ``run_uuid IN (SELECT …)``: SQLite evaluates that once, over one index, and joins the results as
-sets. What it means is told by :mod:`~workbench.experiment.search.evaluate`.
+sets. For the first few thousand runs of an order it becomes ``EXISTS (SELECT …)`` instead, one look-up a run. What a
+query means is told by :mod:`~workbench.experiment.search.evaluate`.
 """
 
 from __future__ import annotations
@@ -12,7 +13,7 @@ from typing import Any
 import sqlalchemy as sa
 
 from workbench.contract.status import RunState
-from workbench.experiment.search.dialect import MAX_INDEXED, Column, Condition, Dialect, json_fragments
+from workbench.experiment.search.dialect import MAX_INDEXED, Column, Condition, Dialect, json_fragments, json_spellings
 from workbench.experiment.search.evaluate import Moment, compare_text
 from workbench.experiment.search.expression import And, Comparison, Expression, Field, Literal, Not, Or
 from workbench.experiment.search.fields import (
@@ -34,9 +35,17 @@ _INPUT_KEYS = ("path", "dataset_version")
 class Compiler:
     """Makes conditions on ``runs`` for one database and one moment."""
 
-    def __init__(self, dialect: Dialect, moment: Moment) -> None:
+    def __init__(self, dialect: Dialect, moment: Moment, *, is_each: bool = False) -> None:
+        """Say how to ask.
+
+        Args:
+            dialect: The database.
+            moment: What a query is answered against.
+            is_each: Ask run by run, for a few thousand of them, instead of by sets of all that match.
+        """
         self._dialect = dialect
         self._moment = moment
+        self._is_each = is_each
 
     def condition(self, expression: Expression) -> Condition:
         """Return the condition that a run is one that the query asks for."""
@@ -67,7 +76,7 @@ class Compiler:
             case Shape.LEVEL:
                 return sa.func.coalesce(sa.func.nullif(_scalar(TAGS, known.tag), ""), NO_LEVEL)
             case Shape.FLAG:
-                return sa.case((_tagged(known.tag, TAGS.c.value == "true"), "true"), else_="false")
+                return sa.case((self._tagged(known.tag, TAGS.c.value == "true"), "true"), else_="false")
             case Shape.INPUTS:
                 return self._dialect.joined(TAGS, RUNS.c.run_uuid, known.tag)
         if not known.tag:
@@ -88,14 +97,23 @@ class Compiler:
         text = sa.case((sa.not_(is_number), self._dialect.ordered(value)))
         return [sa.case((is_number, 0), else_=1), turn(number), turn(text)]
 
+    def _has(self, table: sa.TableClause, key: str, condition: Condition) -> Condition:
+        if self._is_each:
+            of_run = (table.c.run_uuid == RUNS.c.run_uuid) & (table.c.key == key)
+            return sa.exists(sa.select(sa.literal(1)).where(of_run, condition).correlate(RUNS))
+        return RUNS.c.run_uuid.in_(sa.select(table.c.run_uuid).where((table.c.key == key) & condition))
+
+    def _tagged(self, key: str, condition: Condition) -> Condition:
+        return self._has(TAGS, key, condition)
+
     def _comparison(self, field: Field, operator: str, values: tuple[Literal, ...]) -> Condition:
         match field.kind:
             case "metrics":
                 numbers = [value.number for value in values if value.number is not None]
                 found = sa.or_(*(LATEST.c.value.op(_sql(operator), is_comparison=True)(n) for n in numbers))
-                return _has(LATEST, field.name, (LATEST.c.is_nan == sa.false()) & found)
+                return self._has(LATEST, field.name, (LATEST.c.is_nan == sa.false()) & found)
             case "params":
-                return _has(PARAMS, field.name, self._logged(PARAMS.c.value, operator, values))
+                return self._has(PARAMS, field.name, self._logged(PARAMS.c.value, operator, values))
             case "tags":
                 return self._tag(field.name, self._logged(TAGS.c.value, operator, values), operator, values)
         known = KNOWN[field.name]
@@ -121,7 +139,7 @@ class Compiler:
         if field.name != "actor":
             return own
         other = self._text(TAGS.c.value, operator, values) & (TAGS.c.value != "")
-        has_own = _tagged(known.tag, TAGS.c.value != "")
+        has_own = self._tagged(known.tag, TAGS.c.value != "")
         return own | (self._tag(ACTOR_FALLBACK_TAG, other, operator, values) & ~has_own)
 
     def _logged(self, value: Column, operator: str, literals: tuple[Literal, ...]) -> Condition:
@@ -152,22 +170,22 @@ class Compiler:
         is_exact = operator in ("=", "IN") and all(len(value.text) <= MAX_INDEXED for value in literals)
         hint = self._dialect.is_indexed(TAGS.c.value) if is_exact else None
         is_textual = all(value.number is None for value in literals)
-        return _has(TAGS, key, condition if hint is None or not is_textual else condition & hint)
+        return self._has(TAGS, key, condition if hint is None or not is_textual else condition & hint)
 
     def _one_of(self, known: Known, words: list[str]) -> Condition:
         """The condition that a field with few words is one of these."""
         if known.shape is Shape.STATE:
             return sa.or_(sa.false(), *(self._in_state(RunState(word)) for word in words))
         if known.shape is Shape.FLAG:
-            is_set = _tagged(known.tag, TAGS.c.value == "true")
+            is_set = self._tagged(known.tag, TAGS.c.value == "true")
             return sa.or_(sa.false(), *(is_set if word == "true" else ~is_set for word in words))
-        found = _tagged(known.tag, TAGS.c.value.in_(words))
-        return found | ~_tagged(known.tag, TAGS.c.value != "") if NO_LEVEL in words else found
+        found = self._tagged(known.tag, TAGS.c.value.in_(words))
+        return found | ~self._tagged(known.tag, TAGS.c.value != "") if NO_LEVEL in words else found
 
     def _in_state(self, state: RunState) -> Condition:
         dead = self._moment.dead
         is_dead = RUNS.c.run_uuid.in_(list(dead))
-        is_lost = _tagged(STATE_TAG, TAGS.c.value == RunState.LOST.value)
+        is_lost = self._tagged(STATE_TAG, TAGS.c.value == RunState.LOST.value)
         died_so = RUNS.c.run_uuid.in_([run for run, word in dead.items() if word == state])
         match state:
             case RunState.RUNNING:
@@ -197,14 +215,15 @@ class Compiler:
 
     def _names(self, text: Column, name: str) -> Condition:
         """Look for an input as JSON writes it: many times faster than parsing the list of every run."""
+        spelt = [self._dialect.has_exactly(text, spelling) for spelling in sorted(json_spellings(name))]
         fragments = [fragment for key in _INPUT_KEYS for fragment in sorted(json_fragments(key, name))]
-        return sa.or_(*(self._dialect.has_exactly(text, fragment) for fragment in fragments))
+        return sa.or_(*spelt) & sa.or_(*(self._dialect.has_exactly(text, fragment) for fragment in fragments))
 
     def _listed(self, tag: str, operator: str, literals: tuple[Literal, ...]) -> Condition:
         if operator == "!=":
-            has_any = _tagged(tag, self._element(TAGS.c.value, (), lambda name: name.is_not(None)))
+            has_any = self._tagged(tag, self._element(TAGS.c.value, (), lambda name: name.is_not(None)))
             return has_any & ~self._listed(tag, "=", literals)
-        return _tagged(tag, self._element(TAGS.c.value, (), lambda name: self._text(name, operator, literals)))
+        return self._tagged(tag, self._element(TAGS.c.value, (), lambda name: self._text(name, operator, literals)))
 
     def _element(self, text: Column, keys: tuple[str, ...], holds: Callable[[Column], Condition]) -> Condition:
         """Whether something holds for an element of a JSON list, or for one of its keys."""
@@ -214,19 +233,11 @@ class Compiler:
     def _in_pieces(self, tag: str, holds: Callable[[Column], Condition]) -> Condition:
         """Ask something of a tag whose value may go on in ``<tag>.1``, ``<tag>.2``, …; hardly any does."""
         whole = self._dialect.joined(TAGS, TAGS.c.run_uuid, tag)
-        return _tagged(tag, holds(TAGS.c.value)) | _tagged(f"{tag}.1", holds(whole))
+        return self._tagged(tag, holds(TAGS.c.value)) | self._tagged(f"{tag}.1", holds(whole))
 
 
 def _sql(operator: str) -> str:
     return "=" if operator == "IN" else operator
-
-
-def _has(table: sa.TableClause, key: str, condition: Condition) -> Condition:
-    return RUNS.c.run_uuid.in_(sa.select(table.c.run_uuid).where((table.c.key == key) & condition))
-
-
-def _tagged(key: str, condition: Condition) -> Condition:
-    return _has(TAGS, key, condition)
 
 
 def _scalar(table: sa.TableClause, key: str, *conditions: Condition) -> Column:

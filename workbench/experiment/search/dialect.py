@@ -167,7 +167,11 @@ class Postgresql:
         return None
 
 
+def json_spellings(value: str) -> set[str]:
+    """Return how a text may stand in JSON, with its quotes."""
+    return {json.dumps(value), json.dumps(value, ensure_ascii=False)}
+
+
 def json_fragments(key: str, value: str) -> set[str]:
     """Return how ``"key": "value"`` may stand in JSON text; no other text of a valid document reads so."""
-    texts = {json.dumps(value), json.dumps(value, ensure_ascii=False)}
-    return {f'"{key}"{colon}{text}' for colon in (": ", ":") for text in texts}
+    return {f'"{key}"{colon}{text}' for colon in (": ", ":") for text in json_spellings(value)}

@@ -33,6 +33,8 @@ _TABLES = {"metrics": LATEST, "params": PARAMS, "tags": TAGS}
 _PRAGMAS = ("PRAGMA cache_size = -65536", "PRAGMA temp_store = MEMORY")
 """SQLite's own 2 MB would be read over and over where a search goes through 100,000 runs."""
 _CHUNK = 5_000
+_PROBED, _MOST_PROBED, _SHARE = 2_000, 10_000, 20
+"""How many runs, first in the order, are looked at one by one before all that match are gathered."""
 
 
 class SqlRows:
@@ -113,8 +115,9 @@ class SqlRows:
         stage = "deleted" if is_deleted else "active"
         return (RUNS.c.lifecycle_stage == stage) & (RUNS.c.experiment_id == self._number_of_experiment)
 
-    def _compiler(self, query: RunQuery) -> Compiler:
-        return Compiler(self._dialect, Moment(query.now_ms or int(time.time() * 1000), query.dead))
+    def _compiler(self, query: RunQuery, *, is_each: bool = False) -> Compiler:
+        moment = Moment(query.now_ms or int(time.time() * 1000), query.dead)
+        return Compiler(self._dialect, moment, is_each=is_each)
 
     def _matching(self, query: RunQuery, compiler: Compiler) -> Condition:
         condition = self._of_project(is_deleted=query.is_deleted)
@@ -128,7 +131,11 @@ class SqlRows:
         matching = self._matching(query, compiler)
         by_id = self._dialect.ordered(RUNS.c.run_uuid)
         if query.order is None:
-            found = sa.select(RUNS.c.run_uuid).where(matching).order_by(RUNS.c.start_time.desc(), by_id)
+            newest = (RUNS.c.start_time.desc(), by_id)
+            every = sa.select(RUNS.c.run_uuid).where(self._of_project(is_deleted=query.is_deleted)).order_by(*newest)
+            if probed := self._probe(connection, query, every):
+                return probed
+            found = sa.select(RUNS.c.run_uuid).where(matching).order_by(*newest)
             return _ids(connection, found, query.limit, query.offset)
         if query.order.field.kind:
             return self._page_by_logged(connection, query, compiler, matching)
@@ -154,8 +161,11 @@ class SqlRows:
         if field.kind == "metrics":
             has_value &= table.c.is_nan == sa.false()
         turned = compiler.ordering(field, table.c.value, is_descending=query.order.is_descending)
-        valued = sa.select(table.c.run_uuid).where(has_value & self._is_among(connection, table, query, matching))
         order = (*turned, self._dialect.ordered(table.c.run_uuid))
+        every = sa.select(table.c.run_uuid).where(has_value).order_by(*order)
+        if probed := self._probe(connection, query, every):
+            return probed
+        valued = sa.select(table.c.run_uuid).where(has_value & self._is_among(connection, table, query, matching))
         ids = _ids(connection, valued.order_by(*order), query.limit, query.offset)
         if len(ids) == query.limit:
             return ids
@@ -163,6 +173,26 @@ class SqlRows:
         lacks = RUNS.c.run_uuid.not_in(sa.select(table.c.run_uuid).where(has_value))
         rest = sa.select(RUNS.c.run_uuid).where(matching & lacks).order_by(self._dialect.ordered(RUNS.c.run_uuid))
         return ids + _ids(connection, rest, query.limit - len(ids), max(0, query.offset - count))
+
+    def _probe(self, connection: sa.Connection, query: RunQuery, every: sa.Select[Any]) -> list[str]:
+        """Return the page where it lies among the first few thousand runs of the order; else nothing.
+
+        A query that many runs match fills a page from these, run by run, long before the sets of all are gathered.
+
+        Args:
+            connection: The store.
+            query: What is asked for.
+            every: Ids of all runs in the order, those of other experiments may be among them.
+        """
+        reach = query.offset + query.limit
+        if query.condition is None or query.ids is not None or reach * _SHARE > _MOST_PROBED:
+            return []
+        first = _ids(connection, every, max(_PROBED, reach * _SHARE), 0)
+        matching = self._matching(query, self._compiler(query, is_each=True))
+        wanted = sa.select(RUNS.c.run_uuid).where(RUNS.c.run_uuid.in_(first) & matching)
+        found = set(connection.execute(wanted).scalars())
+        page = [run for run in first if run in found][query.offset : reach]
+        return page if len(page) == query.limit else []
 
     def _is_among(
         self, connection: sa.Connection, table: sa.TableClause, query: RunQuery, matching: Condition
