@@ -214,6 +214,8 @@ class TestRuns:
         for depth in (2, 4):
             with mlflow.start_run() as trial:
                 mlflow.log_param("depth", depth)
+        with mlflow.start_run():
+            mlflow.log_metric("trial", depth)
         mlflow.log_metric("whole", 1)
         assert trial.info.run_id != run
         cards = {card.id: card for card in list_runs(project)}

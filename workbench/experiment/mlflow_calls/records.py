@@ -56,7 +56,8 @@ class Records:
             append(self._project, run, METRIC, key, value, step, at_ms)
         except (WorkbenchError, OSError, ValueError, TypeError):
             return False
-        self._tell(key, value, step)
+        if run == os.environ.get("MLFLOW_RUN_ID"):  # not a child's: who watches a job reads the job's own
+            self._tell(key, value, step)
         return True
 
     def tag(self, run: str, key: str, value: Any) -> bool:
