@@ -74,6 +74,12 @@ def test_what_cannot_be_read_whole_gets_mlflows_own_digest(capsys, monkeypatch):
     assert "Column o" in capsys.readouterr().err
 
 
+def test_small_frames_warn_of_nothing():
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        assert mlflow.data.from_pandas(pd.DataFrame({"a": [1, 2]})).schema.to_dict()[0]["type"] == "long"
+
+
 def test_it_is_logged(project):
     with mlflow.start_run() as run:
         mlflow.log_input(mlflow.data.from_pandas(frame(), name="readings"), context="training")

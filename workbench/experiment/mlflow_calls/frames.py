@@ -23,7 +23,7 @@ def name_pandas(module: Any, patches: Patches) -> None:
         schema = None
         with quietly("the schema of a dataset"):
             schema = _schema_of(original_schema, data)
-        return original_schema(data) if schema is None else schema
+        return _quiet(original_schema, data) if schema is None else schema
 
     patches.replace((module,), "compute_pandas_digest", compute_pandas_digest)
     patches.replace((module,), "_infer_schema", _infer_schema)
@@ -64,13 +64,17 @@ def _schema_of(original: Any, data: Any) -> Any:
 
     if not isinstance(data, pd.DataFrame) or len(data) <= _SAMPLE_ROWS:
         return None
-    # Its hint that integers cannot be missing is about models, and this is what was measured.
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore")
-        schema = original(data.head(_SAMPLE_ROWS))
+    schema = _quiet(original, data.head(_SAMPLE_ROWS))
     missing = data.isna().any()
     columns = [
         ColSpec(type=spec.type, name=spec.name, required=not missing.iloc[place])
         for place, spec in enumerate(schema.inputs)
     ]
     return Schema(columns)
+
+
+def _quiet(original: Any, data: Any) -> Any:
+    """Infer without its hint that integers cannot be missing, which is about models; this is what was measured."""
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        return original(data)
