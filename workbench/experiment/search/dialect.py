@@ -113,19 +113,20 @@ class Sqlite:
 class Postgresql:
     """PostgreSQL."""
 
-    _NUMBER = r"^[ \t\n\v\f\r]*[+-]?([0-9]+\.?[0-9]*|\.[0-9]+)([eE][+-]?[0-9]{1,2})?[ \t\n\v\f\r]*$"
+    _NUMBER = r"^[ \t\n\v\f\r]*[+-]?([0-9]+\.?[0-9]*|\.[0-9]+)([eE][+-]?[0-9]{1,3})?[ \t\n\v\f\r]*$"
 
     def is_number(self, text: Column) -> Condition:
-        """Whether a text is a number; one beyond double precision is not."""
+        """Whether a text is a number; its exponent has three digits at most."""
         return text.regexp_match(self._NUMBER) & (sa.func.length(text) < 250)
 
     def as_number(self, text: Column) -> Column:
         """Return a text that is a number as one, any other as NULL."""
-        return sa.case((self.is_number(text), sa.cast(text, sa.Double)))
+        return sa.case((self.is_number(text), sa.cast(text, sa.Numeric)))
 
     def compare_number(self, text: Column, operator: str, number: float) -> Condition:
         """Compare a text as a number; false where it is none."""
-        compared = self.as_number(text).op(operator, is_comparison=True)(sa.literal(number, sa.Double))
+        exact = sa.cast(sa.literal(repr(number), sa.Text), sa.Numeric)  # a float would be cut at 15 digits
+        compared = self.as_number(text).op(operator, is_comparison=True)(exact)
         return sa.func.coalesce(compared, sa.false())
 
     def contains(self, text: Column, part: str) -> Condition:
