@@ -153,8 +153,14 @@ VERBS: tuple[Verb, ...] = (
     Verb("runs", "note", "workbench.experiment.annotations:note_run", _RUN, "Write about a run", ("run", "text")),
     Verb("runs", "star", "workbench.experiment.annotations:star_runs", _RUN, "Star runs", ("runs",)),
     Verb("runs", "unstar", "workbench.experiment.annotations:unstar_runs", _RUN, "Take stars off runs", ("runs",)),
-    Verb("runs", "delete", "workbench.experiment.annotations:delete_runs", _RUN, "Delete runs; can be undone", ("runs",)),
-    Verb("runs", "undelete", "workbench.experiment.annotations:undelete_runs", _RUN, "Bring deleted runs back", ("runs",)),
+    Verb(
+        "runs", "delete", "workbench.experiment.annotations:delete_runs", _RUN, "Delete runs; can be undone",
+        ("runs",),
+    ),
+    Verb(
+        "runs", "undelete", "workbench.experiment.annotations:undelete_runs", _RUN, "Bring deleted runs back",
+        ("runs",),
+    ),
     Verb(
         "runs", "export", "workbench.experiment.transfer:export_runs", _RUN, "Write runs into one file",
         ("path", "runs"),
@@ -168,6 +174,14 @@ VERBS: tuple[Verb, ...] = (
         ("paths",), (("m", "message"),),
     ),
     Verb("data", "restore", "workbench.data.versions:restore", _RUN, "Bring back a dataset version", ("version",)),
+    Verb("data", "log", "workbench.data.versions:log_versions", _READ, "List the versions of one dataset", ("path",)),
+    Verb(
+        "data", "verify", "workbench.data.versions:verify_versions", _READ,
+        "Hash again what the cache has of each version", ("paths",),
+    ),
+    Verb("data", "unlock", "workbench.data.versions:unlock", _RUN, "Make large data writable again", ("paths",)),
+    Verb("data", "push", "workbench.data.remotes:push", _RUN, "Bring dataset versions to a DVC remote", ("paths",)),
+    Verb("data", "pull", "workbench.data.remotes:pull", _RUN, "Bring dataset versions from a DVC remote", ("paths",)),
     Verb(
         "data", "checks", "workbench.data.quality.checks:check_data", _READ, "Look whether data holds what it must",
         ("path",),

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import os
 import shutil
+import stat
 import sys
 import tempfile
 from functools import lru_cache
@@ -319,6 +320,25 @@ def _exchange(one: Path, other: Path) -> bool:
         return False
     done: int = call(at_working_folder, os.fsencode(one), at_working_folder, os.fsencode(other), _RENAME_EXCHANGE)
     return done == 0
+
+
+def make_writable(path: Path) -> None:
+    """Give a file, or every file of a folder, bytes of its own and its owner the right to write them."""
+    files = [Path(folder) / name for folder, _, names in os.walk(path) for name in names] if path.is_dir() else [path]
+    for file in files:
+        status = file.lstat()
+        if stat.S_ISLNK(status.st_mode) or status.st_mode & stat.S_IWUSR:
+            continue
+        with storage_errors(file):
+            _sweep(file)
+            staging = Path(tempfile.mkdtemp(dir=file.parent, prefix=f".{file.name[:200]}{_STAGING}"))
+            try:
+                shutil.copy2(file, staging / "new")
+                (staging / "new").chmod(stat.S_IMODE(status.st_mode) | stat.S_IWUSR)
+                sync_all([staging / "new"])
+                (staging / "new").replace(file)
+            finally:
+                shutil.rmtree(staging, ignore_errors=True)
 
 
 def _sweep(target: Path) -> None:

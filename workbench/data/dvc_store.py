@@ -11,8 +11,9 @@ import logging
 import os
 import sqlite3
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -20,9 +21,21 @@ from workbench.data.pointers import Pointer, pointer_file, read_pointer
 from workbench.data.repo_lock import LOCK_TIMEOUT_S
 from workbench.data.repository import begin_repo, cache_settings
 from workbench.foundation.durable import write_atomic
-from workbench.foundation.errors import ConflictError, IntegrityError, StorageError, UnavailableError, storage_errors
+from workbench.foundation.errors import (
+    ConflictError,
+    IntegrityError,
+    NotFoundError,
+    StorageError,
+    UnavailableError,
+    WorkbenchError,
+    did_you_mean,
+    storage_errors,
+)
 from workbench.foundation.project import Project
 
+_REMOTE_LIBRARIES = frozenset(
+    {"botocore", "s3fs", "asyncssh", "aiohttp", "gcsfs", "google", "azure", "webdav4", "ossfs"}
+)
 _LOGGERS = ("dvc", "dvc_data", "dvc_objects")
 
 
@@ -41,6 +54,111 @@ def add(project: Project, paths: list[str]) -> list[Pointer]:
         repo.add([str(project.root / path) for path in paths])
     pointers = [read_pointer(project, path) for path in paths]
     return [pointer for pointer in pointers if pointer is not None]
+
+
+@dataclass(frozen=True)
+class Carried:
+    """What went to or came from a remote.
+
+    Attributes:
+        remote: Its name.
+        url: Its address as DVC's configuration has it.
+        objects: How many objects were carried.
+    """
+
+    remote: str
+    url: str
+    objects: int
+
+
+def push_objects(project: Project, names: set[str], remote: str, check: Callable[[str], None]) -> Carried:
+    """Bring objects to a remote, and see that they are there.
+
+    Args:
+        project: The project.
+        names: Objects' names (md5, with ``.dir`` for a listing).
+        remote: Name of the remote; empty for the default one.
+        check: Refuses an object whose bytes are damaged, before it is sent.
+
+    Raises:
+        NotFoundError: ``remote-missing``.
+        IntegrityError: ``data-cache-missing``: neither here nor there.
+        UnavailableError: ``remote-unreachable``, ``remote-incomplete``, ``remote-plugin-missing`` or ``dvc-failed``.
+    """
+    with _remote_errors(), _locked_repo(project) as repo:
+        from dvc_data.hashfile.hash_info import HashInfo
+
+        name, url = _remote(repo, remote)
+        wanted = {HashInfo("md5", value) for value in names}
+        status = repo.cloud.status(wanted, remote=name)
+        if status.missing:
+            missing = sorted(str(info.value) for info in status.missing)[0]
+            hint = "record the data again where it still lies: mlops data snapshot PATH"
+            raise IntegrityError("data-cache-missing", f"Neither the cache nor {name} has object {missing}", hint)
+        for info in status.new:
+            check(str(info.value))
+        repo.cloud.push(wanted, remote=name)
+        left = repo.cloud.status(wanted, remote=name)
+        if left.new or left.missing:
+            raise _incomplete(name, len(left.new) + len(left.missing))
+        return Carried(name, url, len(status.new))
+
+
+def pull_objects(project: Project, names: set[str], remote: str) -> Carried:
+    """Bring objects from a remote into the cache.
+
+    Raises:
+        NotFoundError: ``remote-missing``.
+        UnavailableError: ``remote-unreachable``, ``remote-incomplete``, ``remote-plugin-missing`` or ``dvc-failed``.
+    """
+    with _remote_errors(), _locked_repo(project) as repo:
+        from dvc_data.hashfile.hash_info import HashInfo
+
+        name, url = _remote(repo, remote)
+        done = repo.cloud.pull({HashInfo("md5", value) for value in names}, remote=name)
+        cache = cache_folder(project)
+        left = [value for value in names if not (cache / value[:2] / value[2:]).is_file()]
+        if left:
+            raise _incomplete(name, len(left))
+        return Carried(name, url, len(done.transferred))
+
+
+def _remote(repo: Any, name: str) -> tuple[str, str]:
+    """Return name and address of a remote."""
+    remotes = repo.config["remote"]
+    found = name or repo.config["core"].get("remote", "")
+    if not found:
+        hint = "name one: dvc remote add --default storage <url>"
+        raise NotFoundError("remote-missing", "This project has no default remote", hint)
+    if found not in remotes:
+        raise NotFoundError("remote-missing", f"There is no remote '{found}'", did_you_mean(found, remotes))
+    return found, str(remotes[found].get("url", ""))
+
+
+def _incomplete(name: str, count: int) -> UnavailableError:
+    what = "1 object" if count == 1 else f"{count} objects"
+    return UnavailableError(
+        "remote-incomplete", f"{name} does not have {what}", "push them where they are: mlops data push"
+    )
+
+
+@contextmanager
+def _remote_errors() -> Iterator[None]:
+    """Put the refusals of any kind of remote into words; each plug-in has errors of its own."""
+    hint = "check address, network and credentials: dvc remote list --show-origin"
+    try:
+        yield
+    except WorkbenchError:
+        raise
+    except Exception as error:
+        from dvc.fs import RemoteMissingDepsError
+
+        if isinstance(error, RemoteMissingDepsError):
+            plugin = "install what this kind of remote needs: pip install 'mlops-workbench[s3]', or dvc-ssh, dvc-gs, …"
+            raise UnavailableError("remote-plugin-missing", _first_line(error), plugin) from error
+        if isinstance(error, OSError) or type(error).__module__.partition(".")[0] in _REMOTE_LIBRARIES:
+            raise UnavailableError("remote-unreachable", f"The remote refused: {_first_line(error)}", hint) from error
+        raise
 
 
 def cache_folder(project: Project) -> Path:

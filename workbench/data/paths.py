@@ -53,7 +53,9 @@ def _relative(project: Project, name: str) -> str:
     path = in_project if given.is_absolute() or in_project.exists() else Path.cwd() / given
     if not path.exists() and not given.is_absolute():
         path = in_project
-    resolved = path.resolve()
+    # DVC may have put a link to its cache in the place of data (`cache.type = symlink`): that is the data.
+    is_versioned = path.with_name(f"{path.name}.dvc").is_file() if path.name else False
+    resolved = path.parent.resolve() / path.name if is_versioned else path.resolve()
     if not resolved.is_relative_to(project.root.resolve()):
         hint = f"copy it in first: cp -r '{name}' '{project.root / 'data'}'"
         raise UsageError("path-outside-project", f"{name} lies outside the project", hint)

@@ -23,7 +23,15 @@ from workbench.data.catalogue import (
     version_from,
     version_of,
 )
-from workbench.data.content import current_digest, digest_of, find_fault, is_cached, member_digests, put_back
+from workbench.data.content import (
+    current_digest,
+    digest_of,
+    find_fault,
+    is_cached,
+    make_writable,
+    member_digests,
+    put_back,
+)
 from workbench.data.deposit import Deposit, deposited, oddity_of
 from workbench.data.intent import take_back
 from workbench.data.paths import data_path, relative_path
@@ -38,7 +46,7 @@ from workbench.foundation.errors import ConflictError, NotFoundError, UsageError
 from workbench.foundation.lock import hold_lock
 from workbench.foundation.project import Project
 
-__all__ = ["NOUN", "list_versions", "log_versions", "restore", "snapshot", "verify_versions", "version_of"]
+__all__ = ["NOUN", "list_versions", "log_versions", "restore", "snapshot", "unlock", "verify_versions", "version_of"]
 
 
 def list_versions(project: Project) -> tuple[DatasetVersion, ...]:
@@ -177,6 +185,28 @@ def restore(project: Project, version: str) -> DatasetVersion:
 def _owner(project: Project, name: str) -> str:
     """Return the versioned folder that a path lies in, or the path itself."""
     return next((folder for folder in reversed(parents_of(name)) if readable_pointer(project, folder)), name)
+
+
+def unlock(project: Project, paths: tuple[str, ...]) -> tuple[DatasetVersion, ...]:
+    """Make large data writable again that is one with the cache's copy (``link: hardlink``); it takes its space twice.
+
+    Args:
+        project: The project.
+        paths: Datasets, or files in them.
+
+    Raises:
+        NotFoundError: ``data-missing``.
+        UsageError: ``path-outside-project`` or ``no-paths``.
+        StorageError: ``disk-full`` or ``folder-not-writable``.
+    """
+    if not paths:
+        raise UsageError("no-paths", "Nothing was named to unlock", "mlops data unlock data/readings.csv")
+    names = [data_path(project, str(path)) for path in paths]
+    with hold_lock(project.state_dir / "leases" / ".data", timeout_s=LOCK_TIMEOUT_S), hold_repo_lock(project, names):
+        for name in names:
+            make_writable(project.root / name)
+    owners = {_owner(project, name) for name in names}
+    return tuple(version for version in list_versions(project) if version.path in owners and version.is_current)
 
 
 def _known_now(project: Project, name: str) -> DatasetVersion | None:

@@ -187,6 +187,12 @@ def _data(project: Project) -> Findings:
         return
     message = f"DVC {metadata.version('dvc')}, {project.journal.count('dataset')} dataset versions"
     yield Finding("data", is_ok=True, message=message)
+    from workbench.data.remotes import exposed_secrets
+
+    for option in exposed_secrets(project):
+        hint = f"dvc config --unset {option}; dvc config --local {option} <value>; then change the secret itself"
+        message = f"{option} is a secret in .dvc/config, which goes into Git"
+        yield Finding("data-secret", is_ok=False, message=message, hint=hint)
 
 
 def _cards(project: Project) -> Findings:
