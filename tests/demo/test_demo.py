@@ -12,6 +12,7 @@ import pytest
 from tests.conftest import WalkedRoad, walk_road
 from workbench.experiment.runs import list_runs
 from workbench.monitor.alerts import list_alerts
+from workbench.project.lineage.walk import show_lineage
 from workbench.review.reviews import list_reviews
 from workbench.serving.releases import list_releases
 from workbench.serving.runners import list_runners
@@ -44,6 +45,16 @@ def test_the_swap_failed_no_request(walked_road: WalkedRoad) -> None:
     assert found is not None
     assert int(found[1]) > 100
     assert int(found[2]) == 0
+
+
+@pytest.mark.checklist("S1-08", "S1-20", "S1-32")
+def test_the_served_run_is_proved_and_its_road_is_known(walked_road: WalkedRoad) -> None:
+    (served,) = [release for release in list_releases(walked_road.project) if release.state == "CURRENT"]
+    (window, *_) = walked_road.project.journal.records("window")
+    nodes = {node.kind for node in show_lineage(walked_road.project, window.id).nodes}
+    assert {"dataset", "notebook", "run", "model", "review", "release", "window"} <= nodes
+    assert any(run.level == "R4" for run in list_runs(walked_road.project))
+    assert served.channel == "shuttle@production"
 
 
 def test_nothing_is_left_running(walked_road: WalkedRoad) -> None:

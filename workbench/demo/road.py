@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import subprocess
 import time
+from collections import Counter
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -45,6 +46,7 @@ def walk(folder: Path) -> None:
     first, second = _review(story, people, jobs)
     _serve(story, people, first, second)
     _watch(story, people)
+    _prove(story, people, second)
     story.say(f"\n{story.table()}\n")
     story.say(f"The whole road took {time.monotonic() - begun:.0f} s. The project is in {people.author.root}")
     story.say("Open it in JupyterLab, with the side panel:   make lab")
@@ -83,6 +85,9 @@ def _record_data(story: Narrator, people: People) -> None:
         notebook = "notebooks/prepare_shuttle.ipynb"
         story.follow(project, story.do(project, "run", notebook, notebook=notebook))
         paths = ("data/train.csv", "data/holdout.csv", "data/live.csv")
+        for path in paths:
+            describe = find_verb("data describe").load()
+            describe(project, path=path, owner=AUTHOR, purpose="find faults of the radiators", data_class="internal")
         versions = story.do(
             project, "data snapshot", " ".join(paths), paths=paths, message="split by the order of the readings"
         )
@@ -204,10 +209,24 @@ def _watch(story: Narrator, people: People) -> None:
         if not alarmed.alerts:
             raise RuntimeError("the shift was not noticed")
         story.do(project, "stop", CHANNEL, channel=CHANNEL)
+        conclude(f"{len(alarmed.alerts)} alert, {len(alarmed.windows)} windows of 500 predictions")
+
+
+def _prove(story: Narrator, people: People, served: ReviewCard) -> None:
+    with story.step("Prove it: evidence, lineage, an unbroken journal") as conclude:
+        project = people.author
+        proof = story.do(project, "runs evidence", served.run[:8], run=served.run)
+        for item in proof.evidence:
+            story.say(f"     {item.level}  {item.result:<8} {item.summary}")
+        if proof.level != "R4":
+            raise RuntimeError(f"the served run is only {proof.level}")
+        road = story.do(project, "lineage", CHANNEL, id=CHANNEL)
+        kinds = Counter(node.kind for node in road.nodes)
+        story.say("     " + ", ".join(f"{count} {kind}" for kind, count in kinds.items()))
         reports = [story.do(project, "report", f"--language {code}", language=code) for code in ("en", "ja")]
         audit = story.do(project, "audit verify")
         story.say(f"     {audit.events} events, chain verified up to {audit.head[7:19]}")
-        conclude(f"{len(alarmed.alerts)} alert, {audit.events} events verified, report in {reports[0].path}")
+        conclude(f"{proof.level}, {len(proof.evidence)} proofs; {audit.events} events verified; {reports[0].path}")
 
 
 def _commit(project: Project, message: str) -> None:
