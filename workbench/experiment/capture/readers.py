@@ -104,6 +104,7 @@ def _replace(module: ModuleType, path: str, noted: Noted) -> None:
 
     @functools.wraps(function)
     def wrapper(*arguments: Any, **options: Any) -> Any:
+        __tracebackhide__ = True  # IPython leaves the frame out of the traceback of a reader that raises
         with quietly("a file that was read"):
             noted(arguments, options)
         return function(*arguments, **options)
