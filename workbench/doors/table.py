@@ -14,7 +14,7 @@ from typing import Any
 Cell = Callable[[Any], str]
 
 _COLUMNS: dict[str, tuple[str, ...]] = {
-    "RunCard": ("id", "name", "state", "level", "started_at", "duration_s", "params", "metrics"),
+    "RunCard": ("id", "name", "state", "level", "started_at", "duration_s", "params", "metrics", "is_starred", "note"),
     "RunGroup": ("value", "runs", "best", "mean", "best_run"),
     "StorageReport": ("part", "items", "bytes", "is_freed", "why"),
     "JobCard": ("id", "state", "reason", "notebook", "target", "cells", "run", "error"),
