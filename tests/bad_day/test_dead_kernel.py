@@ -86,7 +86,7 @@ def test_a_killed_kernel_leaves_no_running_run(
     monkeypatch.setattr(session, "_session", None)
     monkeypatch.setenv("WORKBENCH_PROJECT", str(place.root))
     with session.run("the next day"):
-        assert plain.get_run(card.id).info.status == "KILLED"
+        wait_for(lambda: plain.get_run(card.id).info.status == "KILLED")
     assert reap_dead_runs(project) == ()
     assert state_of(place, card.id) == "KILLED"
     ends = project.journal.events(kind="run.ended", subject=f"run:{card.id}")

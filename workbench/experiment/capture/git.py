@@ -7,7 +7,8 @@ import re
 import shutil
 import subprocess
 import tempfile
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
+from contextlib import contextmanager
 from pathlib import Path
 
 from workbench.foundation.project import Project
@@ -40,18 +41,12 @@ def changes(project: Project) -> bytes:
         The patch; empty where nothing differs, or without Git.
     """
     root = project.root
-    index = _git(root, "rev-parse", "--git-path", "index")
-    if not index or not _git(root, "rev-parse", "HEAD"):
+    if not _git(root, "rev-parse", "HEAD"):
         return b""
-    changed = _names(_run(root, "diff", "--name-only", "-z", "--relative", "HEAD", "--", "."))
     new = _names(_run(root, "ls-files", "--others", "--exclude-standard", "-z", "--", "."))
     kept, left_out = _sorted_out(root, new)
-    hidden = [name for name in changed if _SECRET.search(name)]
-    with tempfile.TemporaryDirectory(prefix="wb-index-") as folder:
-        copy = Path(folder) / "index"
-        if (root / index).is_file():
-            shutil.copyfile(root / index, copy)
-        environment = {"GIT_INDEX_FILE": str(copy)}
+    with _copied_index(root) as environment:
+        hidden = [name for name in _changed(root, environment) if _SECRET.search(name)]
         for start in range(0, len(kept), 500):
             _run(root, "add", "--intent-to-add", "--", *kept[start : start + 500], environment=environment)
         spared = [f":(exclude,literal){name}" for name in hidden]
@@ -67,8 +62,25 @@ def unchanged_in_git(project: Project, names: Iterable[str]) -> frozenset[str]:
     if not wanted or not _git(project.root, "rev-parse", "HEAD"):
         return frozenset()
     kept = set(_names(_run(project.root, "ls-files", "-z", "--", *(f":(literal){name}" for name in wanted))))
-    changed = _names(_run(project.root, "diff", "--name-only", "-z", "--relative", "HEAD", "--", "."))
-    return frozenset(kept - set(changed))
+    with _copied_index(project.root) as environment:
+        return frozenset(kept - _changed(project.root, environment))
+
+
+@contextmanager
+def _copied_index(root: Path) -> Iterator[dict[str, str]]:
+    """Yield what lets Git work on a copy of its index: ``git diff`` refreshes the index and writes it back."""
+    index = root / _git(root, "rev-parse", "--git-path", "index")
+    with tempfile.TemporaryDirectory(prefix="wb-index-") as folder:
+        copy = Path(folder) / "index"
+        if index.is_file():
+            shutil.copyfile(index, copy)
+        yield {"GIT_INDEX_FILE": str(copy)}
+
+
+def _changed(root: Path, environment: Mapping[str, str]) -> set[str]:
+    """Return the versioned files that differ from the commit."""
+    words = ("diff", "--name-only", "-z", "--relative", "HEAD", "--", ".")
+    return set(_names(_run(root, *words, environment=environment)))
 
 
 def _sorted_out(root: Path, names: Iterable[str]) -> tuple[list[str], list[str]]:
