@@ -55,13 +55,14 @@ export default tseslint.config(
       '@typescript-eslint/unbound-method': 'off',
       'jupyter/prefer-lazy-imports': [
         'error',
-        // What activation is for: without these three there is nothing to activate.
+        // What activation is for: without these there is nothing to activate.
         {
           ignoreImports: [
             '../api/client',
             '../model/feed',
             '../model/workbench',
-            '../rooms/panel'
+            '../rooms/panel',
+            './changes'
           ]
         }
       ],

@@ -113,6 +113,134 @@ export interface IDatasetVersion {
   readonly created_at: string;
   /** Whether the working tree holds this version now. */
   readonly is_current: boolean;
+  /** How data and cache shared their bytes when it was recorded: `reflink` (blocks shared until one side is written), `hardlink` (one read-only file with two names), `copy` (stored twice) or empty (DVC did it). */
+  readonly link: string;
+}
+
+/** Whether the bytes of one dataset version are all there, by hashing them again. */
+export interface ICachedVersion {
+  /** Id of the version. */
+  readonly version: string;
+  /** `whole`, `missing` (somebody removed objects; a remote may have them) or `damaged`. */
+  readonly state: string;
+  /** What is wrong; empty where nothing is. */
+  readonly message: string;
+  /** What mends it; empty where nothing needs mending. */
+  readonly hint: string;
+}
+
+/** What was carried to or from a remote. */
+export interface IDataTransfer {
+  /** Name of the remote. */
+  readonly remote: string;
+  /** Where it is; a password in it is left out. */
+  readonly url: string;
+  /** Ids of the dataset versions that are there in full now. */
+  readonly versions: readonly string[];
+  /** Number of objects that had to be carried; 0 where all of them were there. */
+  readonly objects: number;
+}
+
+/** One approval that a release rested on, as the journal's chain tells it. */
+export interface IApproval {
+  /** Who approved. */
+  readonly principal: string;
+  /** The key that signed. */
+  readonly fingerprint: string;
+  /** An Assurance. */
+  readonly assurance: Assurance;
+  /** UTC time. */
+  readonly at: string;
+  /** Digest of the signed bytes in the store. */
+  readonly statement_digest: string;
+  /** Digest of the armoured signature in the store. */
+  readonly signature_digest: string;
+}
+
+/** A stretch of time in which one release was what a channel's runners had to serve. */
+export interface IReleaseInterval {
+  /** `<model>@<stage>`. */
+  readonly channel: string;
+  /** 1, 2, … within the channel. */
+  readonly version: number;
+  /** The bytes. */
+  readonly model_digest: string;
+  /** UTC time from which on, this moment included. */
+  readonly since: string;
+  /** UTC time up to which, this moment excluded; empty where it still answers. */
+  readonly until: string;
+  /** `rl-…`. */
+  readonly release: string;
+  /** `promoted` or `rolled-back` (it came by going back to earlier bytes). */
+  readonly how: string;
+  /** Who released it. */
+  readonly actor: string;
+  /** Review that allowed it. */
+  readonly review: string;
+  /** Who asked for the review; empty where the journal does not say. */
+  readonly requester: string;
+  /** MLflow run that made the model; empty where the journal does not say. */
+  readonly run: string;
+  /** Digest of the policy it was approved under; its bytes lie in the store. */
+  readonly policy_digest: string;
+  /** Digest of the check reports that were signed; their bytes lie in the store. */
+  readonly evidence_digest: string;
+  /** Weakest assurance among the approvals. */
+  readonly assurance: string;
+  /** The approvals, in order. */
+  readonly approvals: readonly IApproval[];
+  /** Journal event that began the interval. */
+  readonly seq: number;
+}
+
+/** A watched folder as a list shows it. */
+export interface IWatchCard {
+  /** Name of the watch; its declaration is `data/<name>.watch.toml`. */
+  readonly name: string;
+  /** Folder that is watched. */
+  readonly folder: string;
+  /** Dataset in the project that takes the files. */
+  readonly into: string;
+  /** Which files: `*.csv`. */
+  readonly pattern: string;
+  /** Seconds a file must have been left alone before it is taken. */
+  readonly settle_s: Figure;
+  /** Files taken so far. */
+  readonly files: number;
+  /** Settled files that the next ingest will take. */
+  readonly waiting: number;
+  /** Files that are still being written. */
+  readonly settling: number;
+  /** Age of the oldest waiting file in seconds; 0 where none waits. */
+  readonly lag_s: Figure;
+  /** UTC time of the last ingest; empty where there was none. */
+  readonly last_at: string;
+  /** Seconds from the last change of the oldest file of the last ingest until it was a version. */
+  readonly last_lag_s: Figure;
+  /** Dataset version that the last ingest made. */
+  readonly version: string;
+  /** Why the folder cannot be read or the next ingest would stop; empty where all is well. */
+  readonly problem: string;
+}
+
+/** What one ingest took. */
+export interface IIngestReport {
+  /** Name of the watch. */
+  readonly name: string;
+  /** Dataset version that holds everything now; empty where there has never been a file. */
+  readonly version: string;
+  /** Files that were taken, in order. */
+  readonly taken: readonly string[];
+  /** Those of them that had been taken before with other bytes. */
+  readonly changed: readonly string[];
+  /** Files left for later because they are still being written. */
+  readonly settling: readonly string[];
+  /** Rows in the taken files, where they are tables. */
+  readonly rows: number;
+  /** Bytes in the taken files. */
+  readonly size: number;
+  /** Seconds from the last change of the oldest taken file until it was a version. */
+  readonly lag_s: Figure;
 }
 
 /** A target as a list shows it. */
@@ -187,6 +315,56 @@ export interface IJobEvent {
   readonly kind: string;
   /** What the kind carries (`docs/architecture.md` lists it). */
   readonly data: Readonly<Record<string, unknown>>;
+}
+
+/** One thing on the road. */
+export interface ILineageNode {
+  /** Unique in the graph: `run:1f0c…`, `dataset:data/a.csv@0123…`, `model:sha256:…`. */
+  readonly id: string;
+  /** `file`, `dataset`, `notebook`, `run`, `model`, `review`, `release`, `window` or `alert`. */
+  readonly kind: string;
+  /** Its id within its kind, as every other command takes it. */
+  readonly name: string;
+  /** What a person calls it. */
+  readonly label: string;
+  /** UTC time at which it came to be; empty where nobody noted it. */
+  readonly at: string;
+  /** Who made it; empty where nobody noted it. */
+  readonly actor: string;
+}
+
+/** One step in the direction in which data flows. */
+export interface ILineageEdge {
+  /** Node that was there before. */
+  readonly source: string;
+  /** Node that came of it. */
+  readonly target: string;
+  /** `versioned` (file → dataset), `read` (dataset or file → run), `ran` (notebook → run), `replayed` and `resumed` (run → run), `made` (run → model), `reviewed` (model → review), `allowed` (review → release), `answered` (release → window), `raised` (release → alert), `reduced` (file → file), `rewritten` (dataset → dataset, where a person was erased) or `declared` (file → notebook → file, in a pipeline). */
+  readonly kind: string;
+}
+
+/** What a thing hangs together with. */
+export interface ILineage {
+  /** Node that was asked for. */
+  readonly start: string;
+  /** `up` (what it was made from), `down` (what was made from it) or `both`. */
+  readonly direction: string;
+  /** Every thing found, sources first. */
+  readonly nodes: readonly ILineageNode[];
+  /** The steps between them. */
+  readonly edges: readonly ILineageEdge[];
+  /** False where the graph was cut off at its limit. */
+  readonly is_complete: boolean;
+}
+
+/** A lineage that was written down for other tools, or sent to them. */
+export interface ILineageExport {
+  /** `prov` (W3C PROV-JSON) or `openlineage` (one event a line). */
+  readonly format: string;
+  /** File or address it went to. */
+  readonly to: string;
+  /** Nodes and edges (PROV), or events (OpenLineage). */
+  readonly entries: number;
 }
 
 /** One input column. */
@@ -319,6 +497,52 @@ export interface IReportFile {
   readonly language: string;
 }
 
+/** A stage of `dvc.yaml`. */
+export interface IStageCard {
+  /** Its name. */
+  readonly name: string;
+  /** What DVC runs. */
+  readonly command: string;
+  /** Notebook that it runs; empty for a stage of another kind. */
+  readonly notebook: string;
+  /** `FRESH`, `STALE` or `NEW` (it never ran). */
+  readonly state: string;
+  /** Why it is stale: `data/x.csv modified`, `train.depth changed`; empty where it is fresh. */
+  readonly reasons: readonly string[];
+  /** Paths it depends on, without the notebook. */
+  readonly inputs: readonly string[];
+  /** Paths it makes. */
+  readonly outputs: readonly string[];
+  /** Keys of `params.yaml` it depends on. */
+  readonly params: readonly string[];
+  /** Its last job; empty where none is known here. */
+  readonly job: string;
+}
+
+/** One run of the stale stages. */
+export interface IPipelineRun {
+  /** `pl-…`. */
+  readonly id: string;
+  /** RUNNING, SUCCEEDED, FAILED or LOST. */
+  readonly state: string;
+  /** Stages that were asked for; empty for all. */
+  readonly wanted: readonly string[];
+  /** Stages whose notebook was run. */
+  readonly ran: readonly string[];
+  /** Stages whose outputs were taken from the run cache. */
+  readonly cached: readonly string[];
+  /** Why it failed; empty where it did not. */
+  readonly error: string;
+  /** Who asked for it. */
+  readonly actor: string;
+  /** UTC time. */
+  readonly started_at: string;
+  /** UTC time; empty while it runs. */
+  readonly ended_at: string;
+  /** Job of each stage that ran. */
+  readonly jobs: Readonly<Record<string, string>>;
+}
+
 /** An error as `application/problem+json` carries it. */
 export interface IProblem {
   /** Stable kebab-case code. */
@@ -415,6 +639,250 @@ export interface IAuditReport {
   readonly until: string;
 }
 
+/** One declared rule, looked at in every row. */
+export interface IRuleResult {
+  /** Column, or empty for a rule over whole rows. */
+  readonly column: string;
+  /** The rule in words (`at least 0`). */
+  readonly rule: string;
+  /** Whether it holds. */
+  readonly is_ok: boolean;
+  /** How many rows break it; 0 where the rule is about the table as a whole. */
+  readonly failing_rows: number;
+  /** Some values that break it; masked where the data's card says personal or confidential. */
+  readonly examples: readonly string[];
+}
+
+/** Whether a dataset holds what its checks file declares. */
+export interface IDataCheckReport {
+  /** File that was looked at, relative to the project. */
+  readonly path: string;
+  /** The checks file; empty where there is none. */
+  readonly checks: string;
+  /** Whether every rule holds. */
+  readonly is_ok: boolean;
+  /** Rows looked at. */
+  readonly rows: number;
+  /** Every rule with its outcome, broken ones first. */
+  readonly rules: readonly IRuleResult[];
+}
+
+/** What one step of a recipe did to one column. */
+export interface ICleanedColumn {
+  /** The step in words (`fill-missing with median`). */
+  readonly step: string;
+  /** The column; empty where the step takes whole rows. */
+  readonly column: string;
+  /** Values changed, or rows dropped. */
+  readonly changed: number;
+  /** What was fitted, on the training part only; the fitted recipe has every digit. */
+  readonly statistics: Readonly<Record<string, string>>;
+}
+
+/** What cleaning did. */
+export interface ICleanReport {
+  /** What was read. */
+  readonly path: string;
+  /** What was written. */
+  readonly out: string;
+  /** The fitted recipe; apply it to later data with `mlops data clean PATH --apply FITTED`. */
+  readonly fitted: string;
+  /** Rows read. */
+  readonly rows_before: number;
+  /** Rows written. */
+  readonly rows_after: number;
+  /** Rows that statistics were taken from; 0 where an earlier fit was applied. */
+  readonly fitted_rows: number;
+  /** What each step did to each column. */
+  readonly columns: readonly ICleanedColumn[];
+}
+
+/** One part of a split. */
+export interface ISplitPart {
+  /** `train`, `validation` or `test`. */
+  readonly name: string;
+  /** Rows in it. */
+  readonly rows: number;
+  /** Of all rows, 0 to 1. */
+  readonly share: Figure;
+  /** Distinct groups in it, where the split is by group; else None. */
+  readonly groups: number | null;
+  /** Earliest time in it, where the split is by time. */
+  readonly first: string;
+  /** Latest time in it. */
+  readonly last: string;
+}
+
+/** One way in which the test part is known before the test. */
+export interface ILeak {
+  /** `duplicate-rows`, `shared-group` or `time-order`. */
+  readonly kind: string;
+  /** Rows outside of training that are concerned. */
+  readonly rows: number;
+  /** What was found, without values of the data. */
+  readonly detail: string;
+}
+
+/** How a table is split, and whether something leaks from one part into another. */
+export interface ISplitReport {
+  /** The table. */
+  readonly path: string;
+  /** The split file: one line `row,part` for each row. */
+  readonly file: string;
+  /** `random`, `group` or `time`. */
+  readonly by: string;
+  /** Column of the groups or of the time; empty for `random`. */
+  readonly column: string;
+  /** Seed of the choice. */
+  readonly seed: number;
+  /** Whether nothing leaks. */
+  readonly is_ok: boolean;
+  /** The parts, training first. */
+  readonly parts: readonly ISplitPart[];
+  /** What leaks. */
+  readonly leaks: readonly ILeak[];
+}
+
+/** What people have said of a dataset: whose it is, what for, for whom and for how long. */
+export interface IDataCard {
+  /** The dataset. */
+  readonly path: string;
+  /** Its card; kept in Git. */
+  readonly file: string;
+  /** Who answers for it. */
+  readonly owner: string;
+  /** What it was collected for. */
+  readonly purpose: string;
+  /** `public`, `internal`, `confidential` or `personal`. */
+  readonly data_class: string;
+  /** How long it is kept (`2 years`), or until when (`2027-03-31`). */
+  readonly retention: string;
+  /** Who may have it. */
+  readonly sharing: string;
+  /** Whom to ask. */
+  readonly contact: string;
+  /** Whether nothing is missing or wrong. */
+  readonly is_complete: boolean;
+  /** What is missing or wrong. */
+  readonly problems: readonly string[];
+}
+
+/** Personal data of one kind in one column; a suspicion with reasons, never a proof. */
+export interface IPersonalFinding {
+  /** File inside the dataset. */
+  readonly file: string;
+  /** Column; empty for text that is no table. */
+  readonly column: string;
+  /** `email`, `phone`, `my-number`, `name`, … */
+  readonly kind: string;
+  /** Values that look so. */
+  readonly count: number;
+  /** Of the column's values, 0 to 1. */
+  readonly share: Figure;
+  /** `high` (check digit, or pattern and column name), `medium` or `low`. */
+  readonly confidence: string;
+  /** Why it is thought so. */
+  readonly reason: string;
+  /** Up to three values, masked. */
+  readonly examples: readonly string[];
+}
+
+/** What a personal-data scan found. */
+export interface IPersonalScan {
+  /** Dataset or version that was scanned. */
+  readonly path: string;
+  /** Rows looked at. */
+  readonly rows: number;
+  /** Files looked at. */
+  readonly files: number;
+  /** Files that hold neither a table nor text, and so were not looked into. */
+  readonly unread: readonly string[];
+  /** Whether nothing was found and everything could be read. */
+  readonly is_clean: boolean;
+  /** What was found. */
+  readonly findings: readonly IPersonalFinding[];
+}
+
+/** One version that held rows to erase. */
+export interface IErasedVersion {
+  /** Its id before. */
+  readonly version: string;
+  /** Id of the version without those rows; empty while it is only planned. */
+  readonly replaced_by: string;
+  /** Rows erased from it. */
+  readonly rows: number;
+  /** Rows left. */
+  readonly kept_rows: number;
+}
+
+/** What erasing would do, or did. */
+export interface IErasureReport {
+  /** `er-…`; empty for a preview. */
+  readonly id: string;
+  /** `preview`, `planned`, `rewritten` or `done`. */
+  readonly state: string;
+  /** Datasets it goes through. */
+  readonly paths: readonly string[];
+  /** Column the values were looked for in. */
+  readonly column: string;
+  /** How many values were given; which ones is written nowhere. */
+  readonly values: number;
+  /** The versions concerned. */
+  readonly versions: readonly IErasedVersion[];
+  /** Versions that hold no such row. */
+  readonly untouched: number;
+  /** Cache objects removed, or to be removed. */
+  readonly objects: number;
+  /** Remotes that were gone through. */
+  readonly remotes: readonly string[];
+  /** Remotes that could not be reached; the old bytes may lie there still. */
+  readonly unreached: readonly string[];
+  /** Other files of the project in which a value still stands, as far as they can be read. */
+  readonly remains: readonly string[];
+  /** What to do next; empty when nothing is left. */
+  readonly hint: string;
+}
+
+/** One step of a recipe as it was carried out. */
+export interface IReductionStep {
+  /** `filter`, `keep`, `downsample`, `aggregate`, `features` or `quantise`. */
+  readonly kind: string;
+  /** The step's settings in words. */
+  readonly detail: string;
+  /** Rows that went in. */
+  readonly rows_before: number;
+  /** Rows that came out. */
+  readonly rows_after: number;
+  /** Bytes that went in: of the file itself at the first step, else as the step before left them. */
+  readonly bytes_before: number;
+  /** Bytes that came out, written with the recipe's codec. */
+  readonly bytes_after: number;
+  /** Largest change of a value by `quantise`; 0 for other steps. */
+  readonly largest_error: Figure;
+}
+
+/** What a recipe made of one file. */
+export interface IReductionReport {
+  /** File that was read, relative to the project. */
+  readonly source: string;
+  /** File that was written. */
+  readonly output: string;
+  /** Digest of the recipe's steps in canonical form. */
+  readonly recipe_digest: string;
+  /** Digest of the source's bytes. */
+  readonly source_digest: string;
+  /** Digest of the output's bytes. */
+  readonly output_digest: string;
+  /** Bytes of the source. */
+  readonly bytes_before: number;
+  /** Bytes of the output. */
+  readonly bytes_after: number;
+  /** 1 - after / before; the traffic reduction rate. */
+  readonly saved_share: Figure;
+  /** The steps in order. */
+  readonly steps: readonly IReductionStep[];
+}
+
 /** One release on a channel. */
 export interface IReleaseCard {
   /** `rl-…`. */
@@ -471,6 +939,58 @@ export interface IRunnerCard {
   readonly p99_ms: Figure;
   /** Why the newest release is not served, where its bytes or statement did not verify. */
   readonly refusal: string;
+}
+
+/** One thing that was looked at for a level. */
+export interface IEvidence {
+  /** Level that needs it: `R1` to `R4`. */
+  readonly level: string;
+  /** `cells`, `order`, `reads`, `commit`, `parameters`, `inputs`, `environment`, `replay`, `chain`, `packages`, `metrics`, … */
+  readonly name: string;
+  /** A CheckResult; a level needs `pass` of everything it names. */
+  readonly result: CheckResult;
+  /** What was found, in one sentence. */
+  readonly summary: string;
+  /** The command that mends it; empty where nothing needs mending or nothing can. */
+  readonly hint: string;
+}
+
+/** One part in which what was recorded and what was found differ. */
+export interface IMismatch {
+  /** Level at which it was found. */
+  readonly level: string;
+  /** `input`, `package`, `param`, `cell`, `metric`, `code`, `randomness` or `clock`; the last two name a suspected cause of a metric that differs. */
+  readonly part: string;
+  /** Which one: a path, a package, a parameter, `cell 3`, a metric. */
+  readonly name: string;
+  /** What the run recorded. */
+  readonly recorded: string;
+  /** What was found now, or in a replay. */
+  readonly found: string;
+  /** What is known beyond that; may be empty. */
+  readonly detail: string;
+}
+
+/** The reproducibility of a run as far as machines have checked it. */
+export interface IReproduction {
+  /** MLflow run id. */
+  readonly run: string;
+  /** `R0` recorded, `R1` clean, `R2` restorable, `R3` replayed, `R4` verified; it follows from the evidence alone. */
+  readonly level: string;
+  /** Level that the run carried before. */
+  readonly recorded_level: string;
+  /** Whether evidence that was there before no longer holds, because something it rests on has changed. */
+  readonly is_stale: boolean;
+  /** What was looked at, in the order of the levels. */
+  readonly evidence: readonly IEvidence[];
+  /** What differs. */
+  readonly mismatches: readonly IMismatch[];
+  /** Ids of the replays. */
+  readonly jobs: readonly string[];
+  /** MLflow runs of the replays. */
+  readonly replays: readonly string[];
+  /** UTC time. */
+  readonly checked_at: string;
 }
 
 /** Outcome of one check. */
@@ -585,12 +1105,22 @@ export interface IRunCard {
   readonly target: string;
   /** Parameters as MLflow holds them. */
   readonly params: Readonly<Record<string, string>>;
-  /** Last value of each metric. */
+  /** Last value of each metric; those of the machine, `system/…`, are in the history alone. */
   readonly metrics: Readonly<Record<string, Figure>>;
   /** Names of the models it logged. */
   readonly models: readonly string[];
   /** Share of cells that are done, 0 to 1; 1 where it has ended. */
   readonly progress: Figure;
+  /** Reproducibility level that was proved: `R0` (recorded) to `R4` (verified). */
+  readonly level: string;
+  /** Whether somebody starred it. */
+  readonly is_starred: boolean;
+  /** What somebody wrote about it, as MLflow's own pages show it. */
+  readonly note: string;
+  /** Run that this one is a part of; empty where it stands alone. */
+  readonly parent: string;
+  /** Whether it was deleted, which can be taken back. */
+  readonly is_deleted: boolean;
 }
 
 /** A file that a run read. */
@@ -601,6 +1131,8 @@ export interface IInputFile {
   readonly digest: string;
   /** Dataset version that holds these bytes; empty where it is not versioned. */
   readonly dataset_version: string;
+  /** Function whose native code read it; empty for an ordinary `open`. */
+  readonly reader: string;
 }
 
 /** One value of a metric. */
@@ -635,11 +1167,31 @@ export interface IRunDetail {
   readonly artifacts: readonly string[];
   /** `ename: evalue` of the cell that failed; empty where none did. */
   readonly error: string;
+  /** Paths of inputs that no dataset version holds, so that nobody can bring them back. */
+  readonly unversioned: readonly string[];
+  /** Run that this one goes on from; empty where it began anew. */
+  readonly resumes: string;
+  /** What can be done with it now, as a command; empty where nothing suggests itself. */
+  readonly offer: string;
+}
+
+/** Runs that have one value in common. */
+export interface IRunGroup {
+  /** The value; empty for runs that have none. */
+  readonly value: string;
+  /** How many there are. */
+  readonly runs: number;
+  /** Best value of the metric that was asked for; None where none of them has it. */
+  readonly best: Figure | null;
+  /** Run that has it. */
+  readonly best_run: string;
+  /** Mean of that metric over those that have it. */
+  readonly mean: Figure | null;
 }
 
 /** One thing in which runs differ. */
 export interface IDifference {
-  /** `param`, `metric`, `input`, `code` or `environment`. */
+  /** `param`, `metric`, `input`, `code`, `environment`, `package`, `machine` or `seed`. */
   readonly kind: string;
   /** Which one. */
   readonly name: string;
@@ -653,6 +1205,320 @@ export interface IRunComparison {
   readonly runs: readonly IRunCard[];
   /** Only what differs. */
   readonly differences: readonly IDifference[];
+}
+
+/** What changed from one run to another. */
+export interface IRunDiff {
+  /** The first run. */
+  readonly before: IRunCard;
+  /** The second run. */
+  readonly after: IRunCard;
+  /** Parameters, metrics, inputs, packages, code and machine that differ; values are before and after. */
+  readonly differences: readonly IDifference[];
+  /** Git commits from the first run's to the second's, oldest first: short id and subject; empty where there are none or Git does not know them. */
+  readonly commits: readonly string[];
+  /** Readable lines of what differs in the code that was not committed, cut where it is long. */
+  readonly patch: readonly string[];
+  /** Readable lines of what differs between the notebooks, cell by cell, cut where it is long. */
+  readonly notebook: readonly string[];
+  /** What could not be compared, and why. */
+  readonly notes: readonly string[];
+}
+
+/** Runs in one file, carried from one store to another. */
+export interface IRunArchive {
+  /** The file. */
+  readonly path: string;
+  /** Digest of the file. */
+  readonly digest: string;
+  /** Its size. */
+  readonly bytes: number;
+  /** Ids of the runs in it, as they were where they were made. */
+  readonly runs: readonly string[];
+  /** Ids of the runs that this import made; empty after an export, or where all were there already. */
+  readonly added: readonly string[];
+}
+
+/** One kind of thing that could be freed, or was. */
+export interface IStorageReport {
+  /** `deleted-runs`, `orphan-artifacts`, `jobs`, `blobs`, `leases`, `trash` or `dvc-cache`. */
+  readonly part: string;
+  /** How many there are. */
+  readonly items: number;
+  /** What they take on the disk. */
+  readonly bytes: number;
+  /** Whether this call freed them. */
+  readonly is_freed: boolean;
+  /** Why nothing needs them, and who frees them where `mlops gc` does not. */
+  readonly why: string;
+  /** The first few, as paths relative to the project. */
+  readonly examples: readonly string[];
+}
+
+/** An MLflow database after it was made fast and safe to share. */
+export interface ITunedStore {
+  /** The file. */
+  readonly path: string;
+  /** MLflow's schema revision; unchanged. */
+  readonly revision: string;
+  /** How many runs it holds, deleted ones too. */
+  readonly runs: number;
+  /** SQLite's journal mode: `wal`. */
+  readonly journal_mode: string;
+  /** Whether sqlite has statistics to plan by. */
+  readonly is_analyzed: boolean;
+  /** What was changed, in words; empty where nothing was to do. */
+  readonly changes: readonly string[];
+  /** How long it took. */
+  readonly duration_s: Figure;
+}
+
+/** How the cells of one column are read. */
+export interface IColumnRule {
+  /** Column name. */
+  readonly name: string;
+  /** Arrow's word for it: `int64`, `double`, `bool`, `date32[day]`, `timestamp[us]`, `timestamp[us, tz=UTC]` or `string`. */
+  readonly type: string;
+  /** How the source wrote its values (`plain`, `python`, `bare`, `fixed:2`, `%Y/%m/%d`); empty where no one style gives its text back, and then the text itself is kept. */
+  readonly style: string;
+  /** The text that stood for a missing value. */
+  readonly missing: string;
+  /** What had to be assumed: full-width digits, thousands separators, era dates. */
+  readonly notes: readonly string[];
+}
+
+/** How a source became a table: what was found out, what was assumed, what somebody declared. */
+export interface IReadingRecipe {
+  /** `csv`, `parquet`, `feather`, `excel` or `query`. */
+  readonly format: string;
+  /** Name of the file; empty for a query. */
+  readonly source: string;
+  /** Of a text file. */
+  readonly encoding: string;
+  /** Of a text file. */
+  readonly delimiter: string;
+  /** Of a text file: `lf`, `crlf` or `cr`. */
+  readonly newline: string;
+  /** Of a text file: `minimal`, `text` (every text cell) or `all`; empty where no rule gives it back. */
+  readonly quoting: string;
+  /** Rows before the header. */
+  readonly skip_rows: number;
+  /** Of a workbook. */
+  readonly sheet: string;
+  /** SQL; `url_env` names the environment variable that holds the database's address, never the address. */
+  readonly query: string;
+  /** See `query`. */
+  readonly url_env: string;
+  /** Columns that name a row. */
+  readonly key: readonly string[];
+  /** Whether a person named the key; else it was detected. */
+  readonly is_key_declared: boolean;
+  /** Texts that stand for a missing value. */
+  readonly missing: readonly string[];
+  /** One rule a column. */
+  readonly columns: readonly IColumnRule[];
+}
+
+/** What an import did. */
+export interface IImportedTable {
+  /** The dataset version that holds the table now. */
+  readonly version: IDatasetVersion;
+  /** Number of rows. */
+  readonly rows: number;
+  /** Number of columns. */
+  readonly columns: number;
+  /** Columns that name a row; empty where none do. */
+  readonly key: readonly string[];
+  /** Block files that the table consists of. */
+  readonly blocks: number;
+  /** Those that no earlier state of this table had. */
+  readonly new_blocks: number;
+  /** Size of what the table consists of. */
+  readonly stored_bytes: number;
+  /** Size of what had to be stored anew. */
+  readonly new_bytes: number;
+  /** How `data export --format original` gets the source's own bytes back: `written again` from the columns, `kept` as they were, or `not kept`. */
+  readonly original: string;
+  /** What the reading took for granted, in sentences; edit the recipe to change it. */
+  readonly assumptions: readonly string[];
+  /** Where the recipe lies, relative to the project. */
+  readonly recipe_file: string;
+  /** The recipe itself. */
+  readonly recipe: IReadingRecipe;
+}
+
+/** A file that was written from a version. */
+export interface IExportedData {
+  /** Version, path or table it was written from. */
+  readonly source: string;
+  /** The file. */
+  readonly path: string;
+  /** `original`, `csv`, `parquet` or `feather`. */
+  readonly format: string;
+  /** Bytes. */
+  readonly size: number;
+  /** Number of rows; None for what is no table. */
+  readonly rows: number | null;
+  /** `sha256:…` of the file. */
+  readonly digest: string;
+}
+
+/** One change of a table's columns. */
+export interface ISchemaChange {
+  /** `added`, `dropped`, `retyped` or `renamed` (a suspicion: same values, other name). */
+  readonly kind: string;
+  /** Name now; for `dropped` the name before. */
+  readonly column: string;
+  /** Type before, or the name before for `renamed`; empty for `added`. */
+  readonly before: string;
+  /** Type now; empty for `dropped`. */
+  readonly after: string;
+}
+
+/** One row that differs, as an example. */
+export interface IRowChange {
+  /** `added`, `removed` or `changed`. */
+  readonly kind: string;
+  /** Values of the key columns, by name; without a key the row's number, counted from 1. */
+  readonly key: Readonly<Record<string, string>>;
+  /** Old values of what differs, by column. */
+  readonly before: Readonly<Record<string, string>>;
+  /** New values of what differs, by column. */
+  readonly after: Readonly<Record<string, string>>;
+}
+
+/** How the values of one column moved between two tables. */
+export interface IColumnShift {
+  /** Column name. */
+  readonly column: string;
+  /** Cells that differ in rows that both have; None without a key. */
+  readonly cells_changed: number | null;
+  /** Share of missing values, 0 to 1. */
+  readonly missing_before: Figure;
+  /** Share of missing values, 0 to 1. */
+  readonly missing_after: Figure;
+  /** Mean of a numeric column. */
+  readonly mean_before: Figure | null;
+  /** Mean of a numeric column. */
+  readonly mean_after: Figure | null;
+  /** Kolmogorov-Smirnov distance for numbers and times, total variation distance for everything else; 0 (same) to 1 (nothing in common). */
+  readonly distance: Figure;
+  /** Population stability index over ten bins of equal share before; 0.1 is usually called small, 0.25 large. */
+  readonly psi: Figure;
+}
+
+/** One file of a folder that differs. */
+export interface IFileChange {
+  /** `added`, `removed` or `changed`. */
+  readonly kind: string;
+  /** Relative to the folder. */
+  readonly path: string;
+  /** Bytes; None where there was none. */
+  readonly size_before: number | null;
+  /** Bytes; None where there is none. */
+  readonly size_after: number | null;
+}
+
+/** Where two states of data differ. */
+export interface IDataDiff {
+  /** The first version, path or table. */
+  readonly before: string;
+  /** The second. */
+  readonly after: string;
+  /** `table` or `files`. */
+  readonly kind: string;
+  /** Whether nothing differs. */
+  readonly is_equal: boolean;
+  /** Columns that rows were matched by; empty: rows were counted as wholes, so none can be "changed". */
+  readonly key: readonly string[];
+  /** Rows of the first; 0 for files. */
+  readonly rows_before: number;
+  /** Rows of the second; 0 for files. */
+  readonly rows_after: number;
+  /** Rows that only the second has. */
+  readonly rows_added: number;
+  /** Rows that only the first has. */
+  readonly rows_removed: number;
+  /** Rows that both have with other values in the columns that both have. */
+  readonly rows_changed: number;
+  /** Whether rows that both have stand in another order. */
+  readonly is_reordered: boolean;
+  /** Changes of columns. */
+  readonly schema: readonly ISchemaChange[];
+  /** The first rows that differ. */
+  readonly examples: readonly IRowChange[];
+  /** How values moved, by column; only columns with a difference. */
+  readonly shifts: readonly IColumnShift[];
+  /** Changes of files, where it is no table. */
+  readonly files: readonly IFileChange[];
+}
+
+/** A frequent value. */
+export interface IValueCount {
+  /** As text. */
+  readonly value: string;
+  /** How often it occurs. */
+  readonly count: number;
+}
+
+/** What one column holds. */
+export interface IColumnProfile {
+  /** Column name. */
+  readonly name: string;
+  /** Arrow's word for the type. */
+  readonly type: string;
+  /** Number of missing values (null, and NaN in numbers). */
+  readonly missing: number;
+  /** 0 to 1. */
+  readonly missing_share: Figure;
+  /** Number of different values that are not missing. */
+  readonly distinct: number;
+  /** Smallest value as text; shortest first letters for text. */
+  readonly minimum: string;
+  /** Largest value as text. */
+  readonly maximum: string;
+  /** Of numbers. */
+  readonly mean: Figure | null;
+  /** Sample standard deviation of numbers. */
+  readonly std: Figure | null;
+  /** 1, 5, 25, 50, 75, 95 and 99 % of numbers, named `p01` to `p99`. */
+  readonly quantiles: Readonly<Record<string, Figure>>;
+  /** Numbers beyond 1.5 interquartile ranges from the quartiles (Tukey's fences). */
+  readonly outliers_iqr: number;
+  /** Numbers more than 3.5 scaled median absolute deviations from the median (Iglewicz and Hoaglin). */
+  readonly outliers_mad: number;
+  /** The most frequent values. */
+  readonly top: readonly IValueCount[];
+  /** Edges of the histogram's bins; for times, seconds since 1970. */
+  readonly edges: readonly Figure[];
+  /** Values in each bin; one fewer than `edges`. */
+  readonly counts: readonly number[];
+}
+
+/** Two numeric columns that go together. */
+export interface ICorrelation {
+  /** Column name. */
+  readonly first: string;
+  /** Column name. */
+  readonly second: string;
+  /** Pearson's r over rows where both are present. */
+  readonly value: Figure;
+}
+
+/** What a table holds, column by column. */
+export interface ITableProfile {
+  /** Version, path or table. */
+  readonly source: string;
+  /** Number of rows. */
+  readonly rows: number;
+  /** Columns that name a row, declared or detected. */
+  readonly key: readonly string[];
+  /** Rows that repeat an earlier one in every column. */
+  readonly duplicate_rows: number;
+  /** One profile a column. */
+  readonly columns: readonly IColumnProfile[];
+  /** The strongest pairs, |r| of at least 0.5. */
+  readonly correlations: readonly ICorrelation[];
 }
 
 /** Path of the API below the server's base URL. */
@@ -670,13 +1536,61 @@ export const verbs = {
   init: { method: 'POST', path: 'init', permission: 'run' },
   status: { method: 'GET', path: 'status', permission: 'read' },
   doctor: { method: 'GET', path: 'doctor', permission: 'read' },
+  'store tune': { method: 'POST', path: 'store/tune', permission: 'operate' },
   run: { method: 'POST', path: 'run', permission: 'run' },
+  pipeline: { method: 'GET', path: 'pipeline', permission: 'read' },
+  'pipeline add': { method: 'POST', path: 'pipeline/add', permission: 'run' },
+  'pipeline run': { method: 'POST', path: 'pipeline/run', permission: 'run' },
+  'pipeline runs': { method: 'GET', path: 'pipeline/runs', permission: 'read' },
   runs: { method: 'GET', path: 'runs', permission: 'read' },
+  'runs group': { method: 'GET', path: 'runs/group', permission: 'read' },
   'runs show': { method: 'GET', path: 'runs/show', permission: 'read' },
+  'runs verify': { method: 'POST', path: 'runs/verify', permission: 'run' },
+  'runs evidence': { method: 'GET', path: 'runs/evidence', permission: 'read' },
+  reproduce: { method: 'POST', path: 'reproduce', permission: 'run' },
   'runs compare': { method: 'GET', path: 'runs/compare', permission: 'read' },
+  'runs diff': { method: 'GET', path: 'runs/diff', permission: 'read' },
+  'runs tag': { method: 'POST', path: 'runs/tag', permission: 'run' },
+  'runs note': { method: 'POST', path: 'runs/note', permission: 'run' },
+  'runs star': { method: 'POST', path: 'runs/star', permission: 'run' },
+  'runs unstar': { method: 'POST', path: 'runs/unstar', permission: 'run' },
+  'runs delete': { method: 'POST', path: 'runs/delete', permission: 'run' },
+  'runs undelete': { method: 'POST', path: 'runs/undelete', permission: 'run' },
+  'runs export': { method: 'POST', path: 'runs/export', permission: 'run' },
+  'runs import': { method: 'POST', path: 'runs/import', permission: 'run' },
+  gc: { method: 'POST', path: 'gc', permission: 'operate' },
   data: { method: 'GET', path: 'data', permission: 'read' },
   'data snapshot': { method: 'POST', path: 'data/snapshot', permission: 'run' },
   'data restore': { method: 'POST', path: 'data/restore', permission: 'run' },
+  'data log': { method: 'GET', path: 'data/log', permission: 'read' },
+  'data verify': { method: 'GET', path: 'data/verify', permission: 'read' },
+  'data unlock': { method: 'POST', path: 'data/unlock', permission: 'run' },
+  'data push': { method: 'POST', path: 'data/push', permission: 'run' },
+  'data pull': { method: 'POST', path: 'data/pull', permission: 'run' },
+  'data checks': { method: 'GET', path: 'data/checks', permission: 'read' },
+  'data infer': { method: 'POST', path: 'data/infer', permission: 'run' },
+  'data clean': { method: 'POST', path: 'data/clean', permission: 'run' },
+  'data split': { method: 'POST', path: 'data/split', permission: 'run' },
+  'data leaks': { method: 'GET', path: 'data/leaks', permission: 'read' },
+  'data card': { method: 'GET', path: 'data/card', permission: 'read' },
+  'data describe': { method: 'POST', path: 'data/describe', permission: 'run' },
+  'data scan': { method: 'GET', path: 'data/scan', permission: 'read' },
+  'data erase': { method: 'POST', path: 'data/erase', permission: 'operate' },
+  'data import': { method: 'POST', path: 'data/import', permission: 'run' },
+  'data export': { method: 'POST', path: 'data/export', permission: 'run' },
+  'data diff': { method: 'GET', path: 'data/diff', permission: 'read' },
+  'data profile': { method: 'GET', path: 'data/profile', permission: 'read' },
+  'data reduce': { method: 'POST', path: 'data/reduce', permission: 'run' },
+  watches: { method: 'GET', path: 'watches', permission: 'read' },
+  'watch add': { method: 'POST', path: 'watch/add', permission: 'run' },
+  ingest: { method: 'POST', path: 'ingest', permission: 'run' },
+  lineage: { method: 'GET', path: 'lineage', permission: 'read' },
+  'lineage export': {
+    method: 'POST',
+    path: 'lineage/export',
+    permission: 'run'
+  },
+  'lineage emit': { method: 'POST', path: 'lineage/emit', permission: 'run' },
   targets: { method: 'GET', path: 'targets', permission: 'read' },
   jobs: { method: 'GET', path: 'jobs', permission: 'read' },
   'jobs show': { method: 'GET', path: 'jobs/show', permission: 'read' },
@@ -748,6 +1662,12 @@ export interface IInitParams {
   readonly name?: string;
 }
 
+/** What `store tune` takes. */
+export interface IStoreTuneParams {
+  /** The database file; the project's own where empty. Default: "". */
+  readonly path?: string;
+}
+
 /** What `run` takes. */
 export interface IRunParams {
   /** Path of the notebook, relative to the project or to the working directory. */
@@ -758,16 +1678,66 @@ export interface IRunParams {
   readonly target?: string;
   /** Name of the run; by default the notebook's. Default: "". */
   readonly name?: string;
+  /** YAML, JSON or TOML file with values for parameters; `params.yaml:train` takes a part of it. Values given with `params` go before those of the file. Default: "". */
+  readonly params_file?: string;
+}
+
+/** What `pipeline add` takes. */
+export interface IPipelineAddParams {
+  /** The notebook, inside the project. */
+  readonly notebook: string;
+  /** Files and folders it reads. Default: []. */
+  readonly inputs?: readonly string[];
+  /** Files and folders it writes; at least one. Default: []. */
+  readonly outputs?: readonly string[];
+  /** Values for its parameters; they are kept in `params.yaml`, where people change them. */
+  readonly params?: Readonly<Record<string, string>> | null;
+  /** Name of the stage; by default the notebook's. Default: "". */
+  readonly name?: string;
+}
+
+/** What `pipeline run` takes. */
+export interface IPipelineRunParams {
+  /** Only these, and what they depend on; by default all. Default: []. */
+  readonly stages?: readonly string[];
+  /** Whether to return only at the end. Default: false. */
+  readonly wait?: boolean;
+}
+
+/** What `pipeline runs` takes. */
+export interface IPipelineRunsParams {
+  /** At most so many. Default: 20. */
+  readonly limit?: number;
 }
 
 /** What `runs` takes. */
 export interface IRunsParams {
+  /** Such as `metrics.f1 > 0.9 AND NOT params.depth = 3` or `started > -7d`; empty for all. Default: "". */
+  readonly query?: string;
+  /** Field to sort by, with `-` before it the largest first: `-metrics.f1`; runs without it come last. Default: "". */
+  readonly sort?: string;
   /** At most so many, up to 10,000. Default: 100. */
   readonly limit?: number;
+  /** Leave out so many at the beginning. Default: 0. */
+  readonly offset?: number;
   /** Only those RUNNING, FINISHED, FAILED, KILLED or LOST. Default: "". */
   readonly state?: string;
   /** Only those of this notebook, as a path relative to the project. Default: "". */
   readonly source?: string;
+  /** List the deleted runs instead. Default: false. */
+  readonly deleted?: boolean;
+}
+
+/** What `runs group` takes. */
+export interface IRunsGroupParams {
+  /** What they are grouped by: `params.depth`, `source`, `data`, … A run with several inputs or models counts in each of their groups. */
+  readonly field: string;
+  /** Only runs that this query asks for. Default: "". */
+  readonly query?: string;
+  /** Metric to judge by: `-metrics.f1` where more is better, `metrics.loss` where less is. The best group comes first; without it the largest. Default: "". */
+  readonly sort?: string;
+  /** At most so many groups. Default: 100. */
+  readonly limit?: number;
 }
 
 /** What `runs show` takes. */
@@ -776,10 +1746,112 @@ export interface IRunsShowParams {
   readonly run: string;
 }
 
+/** What `runs verify` takes. */
+export interface IRunsVerifyParams {
+  /** Run id, or a unique beginning of one. */
+  readonly run: string;
+}
+
+/** What `runs evidence` takes. */
+export interface IRunsEvidenceParams {
+  /** Run id, or a unique beginning of one. */
+  readonly run: string;
+}
+
+/** What `reproduce` takes. */
+export interface IReproduceParams {
+  /** Run id, or a unique beginning of one. */
+  readonly run: string;
+  /** Target that the replays run on. Default: "local". */
+  readonly target?: string;
+  /** How many replays, up to 20. Default: 1. */
+  readonly replays?: number;
+  /** Highest level to try; up to R2 nothing is run. Default: "R4". */
+  readonly level?: string;
+  /** Relative and absolute difference up to which two metrics count as equal. Default: 0.0. */
+  readonly tolerance?: number;
+  /** Seconds after which the replays are cancelled. Default: 600.0. */
+  readonly timeout_s?: number;
+  /** Wait for the end; by default a process of its own does it and what is known so far comes back at once. Default: false. */
+  readonly wait?: boolean;
+}
+
 /** What `runs compare` takes. */
 export interface IRunsCompareParams {
   /** Two or more run ids, or beginnings of them. */
   readonly runs: readonly string[];
+}
+
+/** What `runs diff` takes. */
+export interface IRunsDiffParams {
+  /** Run id, or a unique beginning of one. */
+  readonly before: string;
+  /** Another. */
+  readonly after: string;
+}
+
+/** What `runs tag` takes. */
+export interface IRunsTagParams {
+  /** Run id, or a unique beginning of one. */
+  readonly run: string;
+  /** Values by name. */
+  readonly tags: Readonly<Record<string, string>>;
+}
+
+/** What `runs note` takes. */
+export interface IRunsNoteParams {
+  /** Run id, or a unique beginning of one. */
+  readonly run: string;
+  /** The whole note; it takes the place of the one before. */
+  readonly text: string;
+}
+
+/** What `runs star` takes. */
+export interface IRunsStarParams {
+  /** Run ids, or unique beginnings of them. */
+  readonly runs: readonly string[];
+}
+
+/** What `runs unstar` takes. */
+export interface IRunsUnstarParams {
+  /** Run ids, or unique beginnings of them. */
+  readonly runs: readonly string[];
+}
+
+/** What `runs delete` takes. */
+export interface IRunsDeleteParams {
+  /** Run ids, or unique beginnings of them. */
+  readonly runs: readonly string[];
+}
+
+/** What `runs undelete` takes. */
+export interface IRunsUndeleteParams {
+  /** Ids of deleted runs, or unique beginnings of them: `mlops runs --deleted` lists them. */
+  readonly runs: readonly string[];
+}
+
+/** What `runs export` takes. */
+export interface IRunsExportParams {
+  /** The file to write, such as `runs.zip`. */
+  readonly path: string;
+  /** Run ids, or unique beginnings of them. Default: []. */
+  readonly runs?: readonly string[];
+  /** Runs that this query asks for, beside those that are named. Default: "". */
+  readonly query?: string;
+}
+
+/** What `runs import` takes. */
+export interface IRunsImportParams {
+  /** The file. */
+  readonly path: string;
+}
+
+/** What `gc` takes. */
+export interface IGcParams {
+  /** Free it; without this nothing is changed. Default: false. */
+  readonly yes?: boolean;
+  /** Deleted runs, ended jobs and the like are kept for so many days. Default: 30.0. */
+  readonly older_than_days?: number;
 }
 
 /** What `data snapshot` takes. */
@@ -788,12 +1860,270 @@ export interface IDataSnapshotParams {
   readonly paths: readonly string[];
   /** What you want to remember of them. Default: "". */
   readonly message?: string;
+  /** Why data that breaks its declared checks is recorded all the same. Default: "". */
+  readonly accept?: string;
 }
 
 /** What `data restore` takes. */
 export interface IDataRestoreParams {
   /** Id of a version (`data/readings.csv@0123456789ab`); the digits may be cut short. */
   readonly version: string;
+}
+
+/** What `data log` takes. */
+export interface IDataLogParams {
+  /** Its path; a file in a versioned folder belongs to the folder. */
+  readonly dataset: string;
+}
+
+/** What `data verify` takes. */
+export interface IDataVerifyParams {
+  /** Datasets or version ids to look at; by default all. Default: []. */
+  readonly paths?: readonly string[];
+}
+
+/** What `data unlock` takes. */
+export interface IDataUnlockParams {
+  /** Datasets, or files in them. */
+  readonly paths: readonly string[];
+}
+
+/** What `data push` takes. */
+export interface IDataPushParams {
+  /** Datasets whose present version is sent, or ids of versions; by default all datasets. Default: []. */
+  readonly paths?: readonly string[];
+  /** Name of the remote; by default DVC's default remote. Default: "". */
+  readonly remote?: string;
+  /** Send all recorded versions of these datasets, not only the present ones. Default: false. */
+  readonly every_version?: boolean;
+}
+
+/** What `data pull` takes. */
+export interface IDataPullParams {
+  /** Datasets, as their `.dvc` files say, or ids of versions; by default all datasets. Default: []. */
+  readonly paths?: readonly string[];
+  /** Name of the remote; by default DVC's default remote. Default: "". */
+  readonly remote?: string;
+}
+
+/** What `data checks` takes. */
+export interface IDataChecksParams {
+  /** A table inside the project, or the id of one of its versions (`data/readings.csv@0123456789ab`). */
+  readonly path: string;
+}
+
+/** What `data infer` takes. */
+export interface IDataInferParams {
+  /** A table inside the project, or the id of one of its versions. */
+  readonly path: string;
+  /** Write over a checks file that is there already. Default: false. */
+  readonly replace_file?: boolean;
+}
+
+/** What `data clean` takes. */
+export interface IDataCleanParams {
+  /** A table inside the project, or the id of one of its versions. */
+  readonly path: string;
+  /** Table to write; its name says in which form. */
+  readonly out: string;
+  /** Recipe to fit: a TOML file with `[[steps]]` (`do`, `by`, `columns`, `factor`, `value`). Default: "". */
+  readonly recipe?: string;
+  /** Split file that says which rows are for training; by default `<path>.split.csv`. Default: "". */
+  readonly split?: string;
+  /** Fit on all rows, where there is nothing to be tested. Default: false. */
+  readonly whole?: boolean;
+  /** Fitted recipe to apply instead of fitting one. Default: "". */
+  readonly apply?: string;
+}
+
+/** What `data split` takes. */
+export interface IDataSplitParams {
+  /** A table inside the project. */
+  readonly path: string;
+  /** `random` (equal rows stay together), `group` (all rows of a machine, say, stay together) or `time` (the latest rows are the test). Default: "random". */
+  readonly by?: string;
+  /** Column of the groups or of the time. Default: "". */
+  readonly column?: string;
+  /** Share of the test part, 0 to 1. Default: 0.2. */
+  readonly test?: number;
+  /** Share of the validation part, 0 to 1. Default: 0.0. */
+  readonly validation?: number;
+  /** Another seed, another choice. Default: 0. */
+  readonly seed?: number;
+  /** Split file to write; by default `<path>.split.csv`. Default: "". */
+  readonly out?: string;
+  /** Write over another split that is there already. Default: false. */
+  readonly replace_file?: boolean;
+}
+
+/** What `data leaks` takes. */
+export interface IDataLeaksParams {
+  /** The table that was split. */
+  readonly path: string;
+  /** Split file (`row,part`); by default `<path>.split.csv`. Default: "". */
+  readonly split?: string;
+  /** Column of groups or times to look at, where the split file names none. Default: "". */
+  readonly column?: string;
+  /** `group` or `time`, what the column is. Default: "". */
+  readonly by?: string;
+}
+
+/** What `data card` takes. */
+export interface IDataCardParams {
+  /** The dataset, or the id of one of its versions: all versions share one card. */
+  readonly path: string;
+}
+
+/** What `data describe` takes. */
+export interface IDataDescribeParams {
+  /** The dataset, or the id of one of its versions. */
+  readonly path: string;
+  /** Who answers for it: a role or a mail address. Default: "". */
+  readonly owner?: string;
+  /** What it was collected for. Default: "". */
+  readonly purpose?: string;
+  /** `public`, `internal`, `confidential` or `personal`. Default: "". */
+  readonly data_class?: string;
+  /** How long it is kept (`2 years`), until when (`2027-03-31`), or `forever`. Default: "". */
+  readonly retention?: string;
+  /** Who may have it. Default: "". */
+  readonly sharing?: string;
+  /** Whom to ask. Default: "". */
+  readonly contact?: string;
+  /** Language of the explanations in the file: `en` or `ja`. Default: "en". */
+  readonly language?: string;
+}
+
+/** What `data scan` takes. */
+export interface IDataScanParams {
+  /** A file or folder inside the project, or the id of a version of a file. */
+  readonly path: string;
+}
+
+/** What `data erase` takes. */
+export interface IDataEraseParams {
+  /** Datasets. */
+  readonly paths: readonly string[];
+  /** Column that names the person. Default: "". */
+  readonly column?: string;
+  /** File with the values, one a line. Default: "". */
+  readonly value_file?: string;
+  /** Environment variable with the values, one a line. Default: "". */
+  readonly values_env?: string;
+  /** Do it. Without a column, finish an erasure that stopped half way. Default: false. */
+  readonly yes?: boolean;
+}
+
+/** What `data import` takes. */
+export interface IDataImportParams {
+  /** CSV, TSV, Parquet, Feather or Excel file; empty with `--query`, or to read the last source again. Default: "". */
+  readonly source?: string;
+  /** Name of the table; by default the file's. Default: "". */
+  readonly name?: string;
+  /** Column that names a row; repeat it for several. Found out where one plainly does. Default: []. */
+  readonly key?: readonly string[];
+  /** Sheet of a workbook; the first by default. Default: "". */
+  readonly sheet?: string;
+  /** Rows before the header; found out for text files. */
+  readonly skip_rows?: number | null;
+  /** Of a text file; found out: utf-8, utf-16, cp932 (Shift JIS), euc-jp. Default: "". */
+  readonly encoding?: string;
+  /** Of a text file; found out. Default: "". */
+  readonly delimiter?: string;
+  /** SQL to ask a database with, instead of a file. Default: "". */
+  readonly query?: string;
+  /** Name of the environment variable that holds the database's SQLAlchemy address. Default: "". */
+  readonly url_env?: string;
+  /** Keep the source's own bytes too where the columns cannot give them back (Parquet, Excel). Default: false. */
+  readonly keep_original?: boolean;
+  /** Find everything out again instead of obeying the recipe; a declared key stays. Default: false. */
+  readonly infer?: boolean;
+  /** What you want to remember of this version. Default: "". */
+  readonly message?: string;
+}
+
+/** What `data export` takes. */
+export interface IDataExportParams {
+  /** Version, path or name of a table; of a plain file, the file. */
+  readonly version: string;
+  /** File to write. */
+  readonly path: string;
+  /** `original`, `parquet`, `csv` or `feather`; by default what the file's name says, `original` where the source had that format and its bytes are there. Default: "". */
+  readonly format?: string;
+  /** Replace a file that is there already. Default: false. */
+  readonly overwrite?: boolean;
+}
+
+/** What `data diff` takes. */
+export interface IDataDiffParams {
+  /** Version, path or name of a table. */
+  readonly before: string;
+  /** Version, path or name of a table. */
+  readonly after: string;
+  /** Column that names a row; repeat it for several. By default the tables' own key. Default: []. */
+  readonly key?: readonly string[];
+  /** How many rows of each kind to show. Default: 10. */
+  readonly examples?: number;
+}
+
+/** What `data profile` takes. */
+export interface IDataProfileParams {
+  /** Version, path or name of a table; CSV, TSV, Parquet, Feather and Excel files too. */
+  readonly source: string;
+  /** Only these columns. Default: []. */
+  readonly columns?: readonly string[];
+}
+
+/** What `data reduce` takes. */
+export interface IDataReduceParams {
+  /** Table inside the project: CSV or Parquet. */
+  readonly path: string;
+  /** TOML file with the steps. */
+  readonly recipe: string;
+  /** Parquet file to write, inside the project. */
+  readonly out: string;
+}
+
+/** What `watch add` takes. */
+export interface IWatchAddParams {
+  /** Folder to watch: inside the project, or absolute (a share). */
+  readonly folder: string;
+  /** Name of the watch. */
+  readonly name: string;
+  /** Folder of the project that takes the files; by default `data/<name>`. Default: "". */
+  readonly into?: string;
+  /** Which files: `*.csv`, or `** /*.csv` for folders below, too. Default: "*". */
+  readonly pattern?: string;
+  /** Seconds a file must have been left alone before it is taken. Default: 5.0. */
+  readonly settle_s?: number;
+}
+
+/** What `ingest` takes. */
+export interface IIngestParams {
+  /** Only this watch; by default all. Default: "". */
+  readonly name?: string;
+  /** Take files whose columns differ from those before, and expect the new ones from now on. Default: false. */
+  readonly accept_schema?: boolean;
+}
+
+/** What `lineage` takes. */
+export interface ILineageParams {
+  /** A run, job, file, notebook, dataset version, model digest, review, release, channel, window or alert; the beginning of an id is enough. */
+  readonly id: string;
+  /** `up`: what it was made from; `down`: what was made from it; `both`. Default: "both". */
+  readonly direction?: string;
+  /** At most so many nodes; the newest are kept. Default: 1000. */
+  readonly limit?: number;
+}
+
+/** What `lineage export` takes. */
+export interface ILineageExportParams {
+  /** What `mlops lineage` takes. */
+  readonly id: string;
+  /** File to write; an older one is replaced. */
+  readonly to: string;
+  /** `prov`, or `openlineage` for the beginnings and ends of the runs, one event a line. Default: "prov". */
+  readonly format?: string;
 }
 
 /** What `jobs` takes. */
@@ -880,7 +2210,7 @@ export interface IReleaseParams {
 export interface IRollbackParams {
   /** Channel: `<model>@<stage>`. */
   readonly channel: string;
-  /** Version, release id or beginning of a model digest; by default the newest earlier model that nobody rolled back from. Default: "". */
+  /** Version, release id, review id or beginning of a model digest, of a release on this channel or of an approved review for it that was never released; by default the newest earlier model that nobody rolled back from. Default: "". */
   readonly to?: string;
 }
 
@@ -943,13 +2273,57 @@ export interface IVerbParams {
   readonly init: IInitParams;
   readonly status: Readonly<Record<string, never>>;
   readonly doctor: Readonly<Record<string, never>>;
+  readonly 'store tune': IStoreTuneParams;
   readonly run: IRunParams;
+  readonly pipeline: Readonly<Record<string, never>>;
+  readonly 'pipeline add': IPipelineAddParams;
+  readonly 'pipeline run': IPipelineRunParams;
+  readonly 'pipeline runs': IPipelineRunsParams;
   readonly runs: IRunsParams;
+  readonly 'runs group': IRunsGroupParams;
   readonly 'runs show': IRunsShowParams;
+  readonly 'runs verify': IRunsVerifyParams;
+  readonly 'runs evidence': IRunsEvidenceParams;
+  readonly reproduce: IReproduceParams;
   readonly 'runs compare': IRunsCompareParams;
+  readonly 'runs diff': IRunsDiffParams;
+  readonly 'runs tag': IRunsTagParams;
+  readonly 'runs note': IRunsNoteParams;
+  readonly 'runs star': IRunsStarParams;
+  readonly 'runs unstar': IRunsUnstarParams;
+  readonly 'runs delete': IRunsDeleteParams;
+  readonly 'runs undelete': IRunsUndeleteParams;
+  readonly 'runs export': IRunsExportParams;
+  readonly 'runs import': IRunsImportParams;
+  readonly gc: IGcParams;
   readonly data: Readonly<Record<string, never>>;
   readonly 'data snapshot': IDataSnapshotParams;
   readonly 'data restore': IDataRestoreParams;
+  readonly 'data log': IDataLogParams;
+  readonly 'data verify': IDataVerifyParams;
+  readonly 'data unlock': IDataUnlockParams;
+  readonly 'data push': IDataPushParams;
+  readonly 'data pull': IDataPullParams;
+  readonly 'data checks': IDataChecksParams;
+  readonly 'data infer': IDataInferParams;
+  readonly 'data clean': IDataCleanParams;
+  readonly 'data split': IDataSplitParams;
+  readonly 'data leaks': IDataLeaksParams;
+  readonly 'data card': IDataCardParams;
+  readonly 'data describe': IDataDescribeParams;
+  readonly 'data scan': IDataScanParams;
+  readonly 'data erase': IDataEraseParams;
+  readonly 'data import': IDataImportParams;
+  readonly 'data export': IDataExportParams;
+  readonly 'data diff': IDataDiffParams;
+  readonly 'data profile': IDataProfileParams;
+  readonly 'data reduce': IDataReduceParams;
+  readonly watches: Readonly<Record<string, never>>;
+  readonly 'watch add': IWatchAddParams;
+  readonly ingest: IIngestParams;
+  readonly lineage: ILineageParams;
+  readonly 'lineage export': ILineageExportParams;
+  readonly 'lineage emit': Readonly<Record<string, never>>;
   readonly targets: Readonly<Record<string, never>>;
   readonly jobs: IJobsParams;
   readonly 'jobs show': IJobsShowParams;
@@ -984,13 +2358,57 @@ export interface IVerbResults {
   readonly init: ICreated;
   readonly status: IProjectStatus;
   readonly doctor: readonly IFinding[];
+  readonly 'store tune': ITunedStore;
   readonly run: IJobCard;
+  readonly pipeline: readonly IStageCard[];
+  readonly 'pipeline add': IStageCard;
+  readonly 'pipeline run': IPipelineRun;
+  readonly 'pipeline runs': readonly IPipelineRun[];
   readonly runs: readonly IRunCard[];
+  readonly 'runs group': readonly IRunGroup[];
   readonly 'runs show': IRunDetail;
+  readonly 'runs verify': IReproduction;
+  readonly 'runs evidence': IReproduction;
+  readonly reproduce: IReproduction;
   readonly 'runs compare': IRunComparison;
+  readonly 'runs diff': IRunDiff;
+  readonly 'runs tag': IRunDetail;
+  readonly 'runs note': IRunCard;
+  readonly 'runs star': readonly IRunCard[];
+  readonly 'runs unstar': readonly IRunCard[];
+  readonly 'runs delete': readonly IRunCard[];
+  readonly 'runs undelete': readonly IRunCard[];
+  readonly 'runs export': IRunArchive;
+  readonly 'runs import': IRunArchive;
+  readonly gc: readonly IStorageReport[];
   readonly data: readonly IDatasetVersion[];
   readonly 'data snapshot': readonly IDatasetVersion[];
   readonly 'data restore': IDatasetVersion;
+  readonly 'data log': readonly IDatasetVersion[];
+  readonly 'data verify': readonly ICachedVersion[];
+  readonly 'data unlock': readonly IDatasetVersion[];
+  readonly 'data push': IDataTransfer;
+  readonly 'data pull': IDataTransfer;
+  readonly 'data checks': IDataCheckReport;
+  readonly 'data infer': IDataCheckReport;
+  readonly 'data clean': ICleanReport;
+  readonly 'data split': ISplitReport;
+  readonly 'data leaks': ISplitReport;
+  readonly 'data card': IDataCard;
+  readonly 'data describe': IDataCard;
+  readonly 'data scan': IPersonalScan;
+  readonly 'data erase': IErasureReport;
+  readonly 'data import': IImportedTable;
+  readonly 'data export': IExportedData;
+  readonly 'data diff': IDataDiff;
+  readonly 'data profile': ITableProfile;
+  readonly 'data reduce': IReductionReport;
+  readonly watches: readonly IWatchCard[];
+  readonly 'watch add': IWatchCard;
+  readonly ingest: readonly IIngestReport[];
+  readonly lineage: ILineage;
+  readonly 'lineage export': ILineageExport;
+  readonly 'lineage emit': ILineageExport;
   readonly targets: readonly ITargetCard[];
   readonly jobs: readonly IJobCard[];
   readonly 'jobs show': IJobCard;

@@ -40,6 +40,11 @@ export class Resource<T> implements IDisposable {
     return this._value === null && this._problem === null;
   }
 
+  /** Whether the server is being asked. */
+  get isRunning(): boolean {
+    return this._running !== null;
+  }
+
   get isDisposed(): boolean {
     return this._isDisposed;
   }

@@ -13,9 +13,11 @@ import type {
   IReviewCard,
   IRunCard,
   IRunnerCard,
+  IStageCard,
   ITargetCard,
   IVerbParams,
   IVerbResults,
+  IWatchCard,
   VerbWords
 } from '../api/contract';
 import { changedNouns } from '../api/contract';
@@ -23,6 +25,8 @@ import { asProblem } from '../api/problem';
 import { Resource } from './resource';
 import type { Screen } from './screen';
 import { screenOfHello, screenOfProblem } from './screen';
+import type { IRunOrder } from './search';
+import { RunSearch } from './search';
 import { Selection } from './selection';
 
 /**
@@ -38,9 +42,12 @@ export class Workbench implements IDisposable {
    */
   constructor(client: IClient, language: 'en' | 'ja' = 'en') {
     this._client = client;
-    this.runs = new Resource(() => this._read('runs', { limit: 200 }));
+    this.search = new RunSearch(params => this._read('runs', params));
+    this.runs = new Resource(() => this.search.read());
     this.jobs = new Resource(() => this._read('jobs', {}));
     this.data = new Resource(() => this._read('data', {}));
+    this.watches = new Resource(() => this._read('watches', {}));
+    this.stages = new Resource(() => this._read('pipeline', {}));
     this.targets = new Resource(() => this._read('targets', {}));
     this.reviews = new Resource(() => this._read('reviews', {}));
     this.releases = new Resource(() => this._read('releases', {}));
@@ -52,12 +59,17 @@ export class Workbench implements IDisposable {
   readonly runs: Resource<readonly IRunCard[]>;
   readonly jobs: Resource<readonly IJobCard[]>;
   readonly data: Resource<readonly IDatasetVersion[]>;
+  readonly watches: Resource<readonly IWatchCard[]>;
+  readonly stages: Resource<readonly IStageCard[]>;
   readonly targets: Resource<readonly ITargetCard[]>;
   readonly reviews: Resource<readonly IReviewCard[]>;
   readonly releases: Resource<readonly IReleaseCard[]>;
   readonly runners: Resource<readonly IRunnerCard[]>;
   readonly monitors: Resource<readonly IMonitorCard[]>;
   readonly alerts: Resource<readonly IAlertCard[]>;
+
+  /** Which runs are shown, and in which order. */
+  readonly search: RunSearch;
 
   /** The runs that are chosen for comparison. */
   readonly selection = new Selection();
@@ -124,6 +136,20 @@ export class Workbench implements IDisposable {
     this._refreshed.emit(nouns);
   }
 
+  /** Show other runs, or in another order. */
+  async find(order: Partial<IRunOrder>): Promise<void> {
+    this.search.ask(order);
+    await this.runs.refresh();
+  }
+
+  /** Read more runs, where there are more. */
+  async findMore(): Promise<void> {
+    if (this.search.hasMore && !this.runs.isRunning) {
+      this.search.wantMore();
+      await this.runs.refresh();
+    }
+  }
+
   /** Ask for the greeting and the status alone. */
   async check(): Promise<void> {
     const location = this._location;
@@ -166,6 +192,7 @@ export class Workbench implements IDisposable {
     }
     this._isDisposed = true;
     this._lists().forEach(list => list.dispose());
+    this.search.dispose();
     this.selection.dispose();
     Signal.clearData(this);
   }
@@ -175,6 +202,7 @@ export class Workbench implements IDisposable {
     this._screen = screen;
     if (before !== undefined && before !== this.status?.root) {
       this._lists().forEach(list => list.clear());
+      this.search.clear();
       this.selection.clear();
     }
     this._changed.emit();
@@ -199,14 +227,16 @@ export class Workbench implements IDisposable {
 
   private _listsOf(noun: ChangedNoun): readonly Resource<unknown>[] {
     const lists: Record<ChangedNoun, readonly Resource<unknown>[]> = {
-      project: [this.targets],
-      data: [this.data],
+      // A pipeline's events are the project's.
+      project: [this.targets, this.stages],
+      data: [this.data, this.watches, this.stages],
       job: [this.jobs, this.runs, this.targets],
       run: [this.runs],
       review: [this.reviews],
       reviewer: [this.reviews],
       release: [this.releases, this.runners, this.reviews],
-      runner: [this.runners],
+      // A folder's lag grows without an event; runners are looked at again and again anyway.
+      runner: [this.runners, this.watches],
       window: [this.monitors],
       alert: [this.alerts, this.monitors],
       report: []

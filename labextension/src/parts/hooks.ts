@@ -1,7 +1,10 @@
 import type { CommandRegistry } from '@lumino/commands';
 import type { ReadonlyPartialJSONObject } from '@lumino/coreutils';
 import type { ISignal } from '@lumino/signaling';
-import { useCallback, useEffect, useReducer, useState } from 'react';
+import { useCallback, useEffect, useMemo, useReducer, useState } from 'react';
+import type { ChangedNoun } from '../api/contract';
+import { Resource } from '../model/resource';
+import type { Workbench } from '../model/workbench';
 
 /** Render again whenever one of the models says that it changed. */
 export function useModels(
@@ -52,4 +55,38 @@ export function useNow(): number {
     return () => window.clearInterval(timer);
   }, []);
   return now;
+}
+
+/**
+ * Ask the server for something that only one view needs.
+ *
+ * @param workbench Tells when to ask again.
+ * @param nouns What makes it ask again.
+ * @param key Says what is asked; with another key it is another question.
+ * @param ask Asks.
+ */
+export function useAnswer<T>(
+  workbench: Workbench,
+  nouns: readonly ChangedNoun[],
+  key: string,
+  ask: () => Promise<T>
+): Resource<T> {
+  // eslint-disable-next-line react-hooks/exhaustive-deps -- the key says what is asked
+  const answer = useMemo(() => new Resource(ask), [key]);
+  useEffect(() => {
+    const slot = (_: unknown, changed: ReadonlySet<ChangedNoun>): void => {
+      if (nouns.some(noun => changed.has(noun))) {
+        void answer.refresh();
+      }
+    };
+    void answer.refresh();
+    workbench.refreshed.connect(slot);
+    return () => {
+      workbench.refreshed.disconnect(slot);
+      answer.dispose();
+    };
+    // eslint-disable-next-line react-hooks/exhaustive-deps -- nouns are written where they are passed
+  }, [answer, workbench]);
+  useModels(answer);
+  return answer;
 }

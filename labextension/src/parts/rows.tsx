@@ -1,6 +1,6 @@
 import { useVirtualizer } from '@tanstack/react-virtual';
 import type { KeyboardEvent, ReactNode } from 'react';
-import { useRef, useState } from 'react';
+import { useEffect, useRef, useState } from 'react';
 
 /** Up to here rows are plain; 10,000 plain rows take 20 s to mount, virtual ones 0.2 s. */
 export const PLAIN_ROWS = 50;
@@ -21,6 +21,8 @@ export interface IRowsProps<T> {
   /** What Space and a click with Ctrl do. */
   onToggle?(item: T): void;
   isSelected?(item: T): boolean;
+  /** The last row came into sight. */
+  onEnd?(): void;
 }
 
 /**
@@ -47,6 +49,15 @@ export function Rows<T>(props: IRowsProps<T>): JSX.Element {
     initialRect: { width: 300, height: 600 },
     overscan: 8
   });
+
+  const last = isVirtual ? virtualizer.getVirtualItems().at(-1)?.index : -1;
+  const isAtEnd = last === items.length - 1;
+  useEffect(() => {
+    if (isAtEnd) {
+      props.onEnd?.();
+    }
+    // eslint-disable-next-line react-hooks/exhaustive-deps -- once for each end that is reached
+  }, [isAtEnd, items.length]);
 
   const focus = (index: number): void => {
     const item = items[Math.min(Math.max(index, 0), items.length - 1)];

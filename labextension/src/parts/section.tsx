@@ -11,11 +11,19 @@ export function Section(props: {
   /** What the room is made of; it is empty where all of them are. */
   lists: readonly Resource<readonly unknown[]>[];
   empty: ReactNode;
+  /** Stands above the content, also where there is none. */
+  head?: ReactNode;
+  /** Stands below the content, also where there is none. */
+  foot?: ReactNode;
+  /** Code of a problem that the head shows itself. */
+  headProblem?: string;
   children(): ReactNode;
 }): JSX.Element {
   const { lists } = props;
   useModels(...lists);
-  const problem = lists.find(list => list.problem)?.problem;
+  const problem = lists.find(
+    list => list.problem && list.problem.code !== props.headProblem
+  )?.problem;
   const hasItems = lists.some(list => (list.value?.length ?? 0) > 0);
   const isEmpty = lists.every(list => list.value?.length === 0);
   return (
@@ -23,9 +31,11 @@ export function Section(props: {
       className="wb-Section-body"
       aria-busy={lists.some(list => list.isPending)}
     >
+      {props.head}
       {problem && <ProblemNote problem={problem} />}
       {hasItems && props.children()}
       {isEmpty && props.empty}
+      {props.foot}
     </div>
   );
 }

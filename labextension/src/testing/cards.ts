@@ -51,6 +51,11 @@ export function run(part: Partial<IRunCard> = {}): IRunCard {
     metrics: { f1: 0.9786, loss: 0.2 },
     models: [],
     progress: 1,
+    level: 'R0',
+    is_starred: false,
+    note: '',
+    parent: '',
+    is_deleted: false,
     ...part
   };
 }
@@ -84,7 +89,8 @@ export function runDetail(part: Partial<IRunDetail> = {}): IRunDetail {
       {
         path: 'data/train.csv',
         digest: 'sha256:aaaabbbbccccdddd',
-        dataset_version: 'data/train.csv@0123456789ab'
+        dataset_version: 'data/train.csv@0123456789ab',
+        reader: ''
       }
     ],
     commit: '0123456789abcdef+dirty',
@@ -100,6 +106,9 @@ export function runDetail(part: Partial<IRunDetail> = {}): IRunDetail {
     },
     artifacts: ['models/shuttle/MLmodel'],
     error: '',
+    unversioned: [],
+    resumes: '',
+    offer: '',
     ...part
   };
 }
@@ -117,6 +126,7 @@ export function dataset(part: Partial<IDatasetVersion> = {}): IDatasetVersion {
     actor: 'mika@example.org',
     created_at: '2026-11-20T09:00:00Z',
     is_current: true,
+    link: '',
     ...part
   };
 }

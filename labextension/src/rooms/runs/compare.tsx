@@ -1,5 +1,5 @@
 import type { TranslationBundle } from '@jupyterlab/translation';
-import type { IDifference, IRunComparison } from '../../api/contract';
+import type { IDifference, IRunCard, IRunComparison } from '../../api/contract';
 import type { Resource } from '../../model/resource';
 import type { IRoom } from '../../model/tokens';
 import { Part } from '../../parts/facts';
@@ -9,7 +9,17 @@ import { ProblemNote } from '../../parts/problem';
 import type { IColumn } from '../../parts/table';
 import { Table } from '../../parts/table';
 
-const KINDS = ['metric', 'param', 'input', 'code', 'environment'] as const;
+/** In which runs may differ, in the order in which it is shown. */
+export const KINDS = [
+  'metric',
+  'param',
+  'input',
+  'code',
+  'environment',
+  'package',
+  'machine',
+  'seed'
+] as const;
 
 /** Runs side by side: only what differs. */
 export function CompareView(props: {
@@ -40,7 +50,13 @@ export function CompareView(props: {
             </p>
           )}
           {KINDS.map(kind => (
-            <Differences key={kind} room={room} value={value} kind={kind} />
+            <Differences
+              key={kind}
+              room={room}
+              kind={kind}
+              runs={value.runs}
+              differences={value.differences}
+            />
           ))}
         </>
       )}
@@ -48,13 +64,15 @@ export function CompareView(props: {
   );
 }
 
-function Differences(props: {
+/** Differences of one kind, a column for each run. */
+export function Differences(props: {
   room: IRoom;
-  value: IRunComparison;
+  runs: readonly IRunCard[];
+  differences: readonly IDifference[];
   kind: (typeof KINDS)[number];
 }): JSX.Element | null {
-  const { room, value, kind } = props;
-  const items = value.differences.filter(item => item.kind === kind);
+  const { room, runs, kind } = props;
+  const items = props.differences.filter(item => item.kind === kind);
   if (items.length === 0) {
     return null;
   }
@@ -66,7 +84,7 @@ function Differences(props: {
       track: 'minmax(8em, 1.2fr)',
       render: item => item.name
     },
-    ...value.runs.map((run, index) => ({
+    ...runs.map((run, index) => ({
       key: run.id,
       // Runs of one notebook have one name; the id's beginning tells them apart.
       label: `${run.name} · ${run.id.slice(0, 6)}`,
@@ -123,7 +141,10 @@ function kindTitle(
     param: trans.__('Parameters'),
     input: trans.__('Inputs'),
     code: trans.__('Code'),
-    environment: trans.__('Environment')
+    environment: trans.__('Environment'),
+    package: trans.__('Packages'),
+    machine: trans.__('Machine'),
+    seed: trans.__('Seeds')
   };
   return titles[kind];
 }

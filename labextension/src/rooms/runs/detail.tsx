@@ -1,19 +1,19 @@
 import type { Figure, IRunDetail } from '../../api/contract';
-import { CommandIDs } from '../../model/commands';
 import type { Resource } from '../../model/resource';
 import type { IRoom } from '../../model/tokens';
-import { Badge } from '../../parts/badge';
-import { CommandButton } from '../../parts/button';
 import { Digest } from '../../parts/copy';
 import { Facts, Part } from '../../parts/facts';
 import { FileLink } from '../../parts/file';
-import { formatDuration, formatFigure } from '../../parts/figures';
+import { formatFigure } from '../../parts/figures';
 import { useModels } from '../../parts/hooks';
 import { ProblemNote } from '../../parts/problem';
 import { Sparkline } from '../../parts/sparkline';
 import { Table } from '../../parts/table';
 import { RelativeTime } from '../../parts/time';
-import { runWord } from '../../parts/words';
+import { RunHeader } from './header';
+import { Inputs } from './inputs';
+import { Proof } from './proof';
+import { Remarks } from './remarks';
 
 /** Everything that was captured of one run. */
 export function RunDetailView(props: {
@@ -41,6 +41,7 @@ function Captured(props: { room: IRoom; detail: IRunDetail }): JSX.Element {
           {detail.error}
         </pre>
       )}
+      <Remarks room={room} detail={detail} />
       <Metrics room={room} detail={detail} />
       {Object.keys(detail.card.params).length > 0 && (
         <Part title={trans.__('Parameters')} testId="wb-run-params">
@@ -48,6 +49,7 @@ function Captured(props: { room: IRoom; detail: IRunDetail }): JSX.Element {
         </Part>
       )}
       <Inputs room={room} detail={detail} />
+      <Proof room={room} run={detail.card} />
       <Part title={trans.__('Code and environment')} testId="wb-run-code">
         <Facts
           items={[
@@ -96,33 +98,6 @@ function Captured(props: { room: IRoom; detail: IRunDetail }): JSX.Element {
   );
 }
 
-function RunHeader(props: { room: IRoom; detail: IRunDetail }): JSX.Element {
-  const { trans, commands } = props.room;
-  const { card } = props.detail;
-  return (
-    <header className="wb-Tab-header">
-      <div>
-        <h1>{card.name}</h1>
-        <p className="wb-Tab-line">
-          <Badge word={runWord(card.state, trans)} />
-          <span>{formatDuration(card.duration_s)}</span>
-          <span>{card.actor}</span>
-        </p>
-      </div>
-      {card.models.length > 0 && (
-        <CommandButton
-          commands={commands}
-          id={CommandIDs.requestReview}
-          args={{ model: card.id }}
-          label={trans.__('Request review…')}
-          kind="accept"
-          testId="wb-run-request-review"
-        />
-      )}
-    </header>
-  );
-}
-
 function Metrics(props: {
   room: IRoom;
   detail: IRunDetail;
@@ -159,46 +134,6 @@ function Metrics(props: {
           </div>
         ))}
       </div>
-    </Part>
-  );
-}
-
-function Inputs(props: {
-  room: IRoom;
-  detail: IRunDetail;
-}): JSX.Element | null {
-  const { trans } = props.room;
-  const { inputs } = props.detail;
-  if (inputs.length === 0) {
-    return null;
-  }
-  return (
-    <Part title={trans.__('Inputs')} testId="wb-run-inputs">
-      <Table
-        label={trans.__('Inputs')}
-        items={inputs}
-        keyOf={input => input.path}
-        columns={[
-          {
-            key: 'path',
-            label: trans.__('Path'),
-            track: 'minmax(8em, 2fr)',
-            render: input => <FileLink room={props.room} file={input.path} />
-          },
-          {
-            key: 'version',
-            label: trans.__('Dataset version'),
-            track: 'minmax(8em, 2fr)',
-            render: input => input.dataset_version || trans.__('Not versioned')
-          },
-          {
-            key: 'digest',
-            label: trans.__('Digest'),
-            track: 'auto',
-            render: input => <Digest digest={input.digest} room={props.room} />
-          }
-        ]}
-      />
     </Part>
   );
 }

@@ -35,10 +35,15 @@ const TELLING = [
   'loss'
 ];
 
-/** Return runs and jobs as one list, the newest first: a job and its run are one line. */
+/**
+ * Return runs and jobs as one list, the newest first: a job and its run are one line.
+ *
+ * @param isAsked Whether somebody asked for these runs in this order; then nothing is added or moved.
+ */
 export function runRows(
   runs: readonly IRunCard[],
-  jobs: readonly IJobCard[]
+  jobs: readonly IJobCard[],
+  isAsked = false
 ): readonly IRunRow[] {
   const known = new Set(runs.map(run => run.id));
   const jobOf = new Map(jobs.map(job => [job.run || job.id, job]));
@@ -50,6 +55,9 @@ export function runRows(
     job: jobById.get(run.job) ?? jobOf.get(run.id) ?? null,
     at: run.started_at
   }));
+  if (isAsked) {
+    return rows;
+  }
   const taken = new Set(rows.map(row => row.job?.id));
   const alone = jobs
     .filter(job => !known.has(job.run) && !taken.has(job.id))

@@ -1,5 +1,6 @@
 import { Resource } from '../../model/resource';
 import { CommandIDs } from '../../model/commands';
+import { proof } from '../../testing/answers';
 import { job, run, runDetail, target } from '../../testing/cards';
 import { render } from '../../testing/render';
 import { testRoom } from '../../testing/room';
@@ -97,7 +98,7 @@ describe('RunsView', () => {
 });
 
 it('RunDetailView shows everything that was captured', async () => {
-  const room = await testRoom();
+  const room = await testRoom({ 'runs evidence': proof() });
   const detail = new Resource(() =>
     Promise.resolve(runDetail({ error: 'ValueError: depth' }))
   );

@@ -6,12 +6,16 @@ import { Empty } from '../../parts/empty';
 import { formatDuration, formatFigure } from '../../parts/figures';
 import { Glyph } from '../../parts/glyph';
 import { useModels } from '../../parts/hooks';
+import { LevelBadge } from '../../parts/level';
 import { Progress } from '../../parts/progress';
 import { Rows } from '../../parts/rows';
 import { Section } from '../../parts/section';
+import { StarButton } from '../../parts/star';
 import { RelativeTime } from '../../parts/time';
+import { QUERY_INVALID, QueryBox } from './query';
 import type { IRunRow } from './rows';
 import { isLive, keyMetric, rowProgress, rowWord, runRows } from './rows';
+import { SelectionBar } from './selection';
 
 /** What teaches the first run. */
 const FIRST_RUN = `%load_ext workbench
@@ -22,45 +26,83 @@ export function RunsView(props: { room: IRoom }): JSX.Element {
   const { room } = props;
   const { workbench, commands, trans } = room;
   const { selection } = workbench;
-  useModels(workbench.jobs, workbench.runs, selection);
-  const rows = runRows(workbench.runs.value ?? [], workbench.jobs.value ?? []);
+  useModels(workbench.jobs, workbench.runs, workbench.search, selection);
+  const { query, sort } = workbench.search.order;
+  const isAsked = query !== '' || sort !== '';
+  const runs = workbench.runs.value ?? [];
+  const rows = runRows(runs, workbench.jobs.value ?? [], isAsked);
   return (
     <Section
       lists={[workbench.runs, workbench.jobs]}
+      headProblem={QUERY_INVALID}
+      head={(isAsked || runs.length > 0) && <Tools room={room} />}
       empty={
-        <Empty
-          room={room}
-          testId="wb-runs-empty"
-          text={trans.__(
-            'A run records what a notebook did: its code, data, parameters and metrics.'
-          )}
-          cell={FIRST_RUN}
-        />
+        isAsked ? (
+          <NoMatch room={room} />
+        ) : (
+          <Empty
+            room={room}
+            testId="wb-runs-empty"
+            text={trans.__(
+              'A run records what a notebook did: its code, data, parameters and metrics.'
+            )}
+            cell={FIRST_RUN}
+          />
+        )
       }
     >
       {() => (
         <>
           <SelectionBar room={room} />
-          <Rows
-            items={rows}
-            label={trans.__('Runs')}
-            estimate={47}
-            testId="wb-runs-rows"
-            keyOf={row => row.key}
-            onOpen={row =>
-              void (row.run
-                ? commands.execute(CommandIDs.openRun, { run: row.key })
-                : openNotebook(room, row))
-            }
-            onToggle={row => row.run && selection.toggle(row.key)}
-            isSelected={row => selection.has(row.key)}
-            render={(row, tabIndex) => (
-              <RunLine room={room} row={row} tabIndex={tabIndex} />
-            )}
-          />
+          {isAsked && rows.length === 0 ? (
+            <NoMatch room={room} />
+          ) : (
+            <Rows
+              items={rows}
+              label={trans.__('Runs')}
+              estimate={47}
+              testId="wb-runs-rows"
+              keyOf={row => row.key}
+              onOpen={row =>
+                void (row.run
+                  ? commands.execute(CommandIDs.openRun, { run: row.key })
+                  : openNotebook(room, row))
+              }
+              onToggle={row => row.run && selection.toggle(row.key)}
+              isSelected={row => selection.has(row.key)}
+              onEnd={() => void workbench.findMore()}
+              render={(row, tabIndex) => (
+                <RunLine room={room} row={row} tabIndex={tabIndex} />
+              )}
+            />
+          )}
         </>
       )}
     </Section>
+  );
+}
+
+function NoMatch(props: { room: IRoom }): JSX.Element {
+  return (
+    <p className="wb-Nothing" data-testid="wb-runs-none">
+      {props.room.trans.__('No run matches this query.')}
+    </p>
+  );
+}
+
+/** What stands above the list: the query, and the way to the wide table. */
+function Tools(props: { room: IRoom }): JSX.Element {
+  const { room } = props;
+  return (
+    <div className="wb-Tools">
+      <QueryBox room={room} />
+      <CommandButton
+        commands={room.commands}
+        id={CommandIDs.openRuns}
+        label={room.trans.__('Table')}
+        testId="wb-runs-table"
+      />
+    </div>
   );
 }
 
@@ -91,7 +133,15 @@ function RunLine(props: {
       <span className="wb-Row-name" title={row.name}>
         {row.name}
       </span>
-      <RelativeTime iso={row.at} locale={locale} />
+      <span className="wb-Row-side">
+        {row.run && (
+          <>
+            <LevelBadge level={row.run.level} trans={trans} />
+            <StarButton room={room} run={row.run} tabIndex={tabIndex} />
+          </>
+        )}
+        <RelativeTime iso={row.at} locale={locale} />
+      </span>
       <span className="wb-Row-note">
         <RunNote room={room} row={row} label={word.label} />
       </span>
@@ -151,35 +201,6 @@ function RunNote(props: {
     </>
   ) : (
     <>{props.label}</>
-  );
-}
-
-/** Comparison, once two runs are chosen; it takes its place above the list, not over it. */
-function SelectionBar(props: { room: IRoom }): JSX.Element | null {
-  const { workbench, commands, trans } = props.room;
-  const ids = workbench.selection.ids;
-  if (ids.length === 0) {
-    return null;
-  }
-  return (
-    <div className="wb-SelectionBar" aria-live="polite">
-      <span>{trans._n('%1 run chosen', '%1 runs chosen', ids.length)}</span>
-      <CommandButton
-        commands={commands}
-        id={CommandIDs.compareRuns}
-        args={{ runs: [...ids] }}
-        label={trans.__('Compare')}
-        kind="accept"
-        testId="wb-runs-compare"
-      />
-      <button
-        type="button"
-        className="wb-Button"
-        onClick={() => workbench.selection.clear()}
-      >
-        {trans.__('Clear')}
-      </button>
-    </div>
   );
 }
 
