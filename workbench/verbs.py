@@ -174,7 +174,7 @@ VERBS: tuple[Verb, ...] = (
         ("paths",), (("m", "message"),),
     ),
     Verb("data", "restore", "workbench.data.versions:restore", _RUN, "Bring back a dataset version", ("version",)),
-    Verb("data", "log", "workbench.data.versions:log_versions", _READ, "List the versions of one dataset", ("path",)),
+    Verb("data", "log", "workbench.data.versions:log_versions", _READ, "List the versions of one dataset", ("dataset",)),
     Verb(
         "data", "verify", "workbench.data.versions:verify_versions", _READ,
         "Hash again what the cache has of each version", ("paths",),
@@ -273,6 +273,10 @@ VERBS: tuple[Verb, ...] = (
     Verb("releases", "", "workbench.serving.releases:list_releases", _READ, "List releases"),
     Verb("release", "", "workbench.serving.releases:release", _RELEASE, "Release an approved model", ("review",)),
     Verb("rollback", "", "workbench.serving.releases:roll_back", _RELEASE, "Go back one release", ("channel",)),
+    Verb(
+        "history", "", "workbench.project.history:show_history", _READ, "Show what ran when, and who approved it",
+        ("model",),
+    ),
     Verb("runners", "", "workbench.serving.runners:list_runners", _READ, "List model runners"),
     Verb("serve", "", "workbench.serving.runners:start_runner", _OPERATE, "Start the model runner", ("channel",)),
     Verb("stop", "", "workbench.serving.runners:stop_runner", _OPERATE, "Stop the model runner", ("channel",)),

@@ -256,3 +256,20 @@ def test_channel_names():
     ):
         with pytest.raises(UsageError):
             ChannelName.parse(bad)
+
+
+@pytest.mark.slow
+@pytest.mark.usefixtures("_quiet_registry")
+def test_rollback_to_what_was_approved_and_never_released(site, kit, tmp_path):
+    """One step to any approved digest; what never answered has to show all that a first release shows."""
+    site.release(site.grant(kit.plain, review="rv-1"))
+    review = log_and_ask(site, shutil.copytree(kit.turned, tmp_path / "spare"))
+    for to, error in ((review, PendingError), ("rv-ffffffff", NotFoundError)):
+        with pytest.raises(error):
+            roll_back(site.project, CHANNEL, to=to)
+    assert states(site) == [(1, "CURRENT")]
+    approve(reviewer(site), review, "kept in reserve")
+    card = roll_back(site.project, CHANNEL, to=review)
+    assert (card.version, card.review, card.approvers) == (2, review, ("reviewer@example.com",))
+    assert roll_back(site.project, CHANNEL, to="1").review == "rv-1"
+    assert roll_back(site.project, CHANNEL, to=card.model_digest[7:15]).review == review

@@ -42,6 +42,7 @@ _COLUMNS: dict[str, tuple[str, ...]] = {
     "CheckReport": ("name", "result", "summary", "duration_s"),
     "Decision": ("verdict", "principal", "assurance", "at", "reason"),
     "ReleaseCard": ("id", "channel", "version", "state", "model_digest", "approvers", "assurance", "released_at"),
+    "ReleaseInterval": ("channel", "version", "since", "until", "how", "model_digest", "review", "approvals"),
     "RunnerCard": (
         "channel",
         "is_running",

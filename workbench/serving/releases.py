@@ -11,7 +11,7 @@ import time
 
 from workbench.contract.model import REFERENCE_FILE
 from workbench.contract.release import ReleaseCard
-from workbench.contract.status import Assurance, ReleaseState
+from workbench.contract.status import Assurance, ReleaseState, ReviewState
 from workbench.foundation.errors import (
     DeniedError,
     IntegrityError,
@@ -59,9 +59,7 @@ def release(project: Project, review: str) -> ReleaseCard:
     except (DeniedError, IntegrityError) as error:
         _record_refusal(project, f"review:{grant.review}", grant, error)
         raise
-    approvals = [decision.assurance for decision in shown.decisions if decision.verdict == "approve"]
-    assurance = min(approvals, key=lambda word: _STRENGTH.index(Assurance(word)))
-    promotion = Promotion(grant, shown.run, approvers, assurance)
+    promotion = Promotion(grant, shown.run, approvers, _assurance(project, review))
     record = ledger.promote(project, promotion, "release.promoted", ReleaseState.SUPERSEDED)
     return _announce(project, record, started)
 
@@ -72,11 +70,13 @@ def roll_back(project: Project, channel: str, to: str = "") -> ReleaseCard:
     Args:
         project: The project.
         channel: Channel: ``<model>@<stage>``.
-        to: Version, release id or beginning of a model digest; by default the newest earlier model that nobody rolled
+        to: Version, release id, review id or beginning of a model digest, of a release on this channel or of an
+            approved review for it that was never released; by default the newest earlier model that nobody rolled
             back from.
 
     Raises:
         NotFoundError: ``channel-unknown``, ``release-unknown`` or ``rollback-none``.
+        PendingError: The review that ``to`` names is not approved yet.
         UsageError: ``release-ambiguous``.
         DeniedError: The approvals do not hold any more.
         IntegrityError: Bytes or statements are not what was approved.
@@ -88,16 +88,23 @@ def roll_back(project: Project, channel: str, to: str = "") -> ReleaseCard:
         names = {str(record.body["channel"]) for record in project.journal.records(ledger.NOUN)}
         raise NotFoundError("channel-unknown", f"Nothing was released on {channel}", did_you_mean(channel, names))
     current = next(record for record in known if record.state == ReleaseState.CURRENT)
-    wanted = _find(known, to) if to else _before(known, current)
-    if wanted.body["model_digest"] == current.body["model_digest"]:
+    wanted = _find(project, known, channel, to) if to else _before(known, current)
+    if isinstance(wanted, str):  # it never answered here, so it has to show what a first release has to show
+        grant = release_grant(project, wanted)
+        subject, run, assurance = f"review:{wanted}", show_review(project, wanted).run, _assurance(project, wanted)
+    else:
+        grant = Grant.from_json(wanted.body["grant"])
+        subject, run, assurance = f"release:{wanted.id}", wanted.body["run"], wanted.body["assurance"]
+    if grant.model_digest == current.body["model_digest"]:
         return _announce(project, current, started)
-    grant = Grant.from_json(wanted.body["grant"])
     try:
+        if isinstance(wanted, str):
+            _check_watched(project, grant)
         approvers = _check_servable(project, grant)
     except (DeniedError, IntegrityError) as error:
-        _record_refusal(project, f"release:{wanted.id}", grant, error)
+        _record_refusal(project, subject, grant, error)
         raise
-    promotion = Promotion(grant, wanted.body["run"], approvers, wanted.body["assurance"])
+    promotion = Promotion(grant, run, approvers, assurance)
     record = ledger.promote(project, promotion, "release.rolled-back", ReleaseState.ROLLED_BACK)
     return _announce(project, record, started)
 
@@ -173,19 +180,46 @@ def _before(known: list[Record], current: Record) -> Record:
     )
 
 
-def _find(known: list[Record], to: str) -> Record:
-    """Return the release that a version, an id or the beginning of a digest names."""
+def _assurance(project: Project, review: str) -> str:
+    """Return the weakest assurance among a review's approvals."""
+    decisions = show_review(project, review).decisions
+    approvals = [decision.assurance for decision in decisions if decision.verdict == "approve"]
+    return min(approvals, key=lambda word: _STRENGTH.index(Assurance(word)))
+
+
+def _find(project: Project, known: list[Record], channel: str, to: str) -> Record | str:
+    """Return the release that ``to`` names, else the id of a review.
+
+    ``known`` are the channel's releases, the newest first.
+    """
     for record in known:
-        if to == record.id or to.removeprefix("v") == str(record.body["version"]):
+        if to in (record.id, record.body["review"]) or to.removeprefix("v") == str(record.body["version"]):
             return record
+    reviews = _reviews_of(project, channel)
+    if to in reviews:
+        return to
+    approved = [id_ for id_, (_, state) in reviews.items() if state == ReviewState.APPROVED]
     prefix = to.removeprefix("sha256:")
-    digests = (
-        {str(r.body["model_digest"]): r for r in reversed(known)} if re.fullmatch("[0-9a-f]{4,64}", prefix) else {}
-    )
-    found = [record for digest, record in digests.items() if digest.removeprefix("sha256:").startswith(prefix)]
+    digests: dict[str, Record | str] = {}
+    if re.fullmatch("[0-9a-f]{4,64}", prefix):
+        digests = {reviews[id_][0]: id_ for id_ in reversed(approved)}
+        digests |= {str(r.body["model_digest"]): r for r in reversed(known)}
+    found = [wanted for digest, wanted in digests.items() if digest.removeprefix("sha256:").startswith(prefix)]
     if len(found) > 1:
         raise UsageError("release-ambiguous", f"'{to}' begins several digests", "write more of it: mlops releases")
     if not found:
-        names = [str(record.body["version"]) for record in known] + [record.id for record in known]
-        raise NotFoundError("release-unknown", f"'{to}' was never released here", did_you_mean(to, names))
+        names = [str(record.body["version"]) for record in known] + [record.id for record in known] + approved
+        raise NotFoundError(
+            "release-unknown", f"'{to}' was neither released nor approved for {channel}", did_you_mean(to, names)
+        )
     return found[0]
+
+
+def _reviews_of(project: Project, channel: str) -> dict[str, tuple[str, str]]:
+    """Return digest and state of every review for this channel by its id, the last changed first."""
+    name = ChannelName.parse(channel)
+    return {
+        record.id: (str(record.body["model_digest"]), record.state)
+        for record in project.journal.records("review")
+        if (record.body["model"], record.body["stage"]) == (name.model, name.stage)
+    }
