@@ -60,23 +60,23 @@ def list_versions(project: Project) -> tuple[DatasetVersion, ...]:
     return tuple(replace(version, is_current=now[version.path] == version.digest) for version in known)
 
 
-def log_versions(project: Project, path: str) -> tuple[DatasetVersion, ...]:
+def log_versions(project: Project, dataset: str) -> tuple[DatasetVersion, ...]:
     """List the versions of one dataset, the newest first: who recorded it, when, and what they said.
 
     Args:
         project: The project.
-        path: The dataset; a file in a versioned folder belongs to the folder.
+        dataset: Its path; a file in a versioned folder belongs to the folder.
 
     Raises:
         NotFoundError: ``version-unknown``.
         UsageError: ``path-outside-project``.
     """
-    name = relative_path(project, path.removesuffix(".dvc") if path.endswith(".dvc") else path)
+    name = relative_path(project, dataset.removesuffix(".dvc"))
     known = all_versions(project)
     paths = {version.path for version in known}
     owner = next((p for p in (name, *parents_of(name)) if p in paths), None)
     if owner is None:
-        raise NotFoundError("version-unknown", f"No version of {path} was ever recorded", did_you_mean(name, paths))
+        raise NotFoundError("version-unknown", f"No version of {dataset} was ever recorded", did_you_mean(name, paths))
     now = current_digest(project, owner)
     return tuple(replace(v, is_current=now == v.digest) for v in known if v.path == owner)
 
