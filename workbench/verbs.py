@@ -290,6 +290,14 @@ VERBS: tuple[Verb, ...] = (
     # journal
     Verb("audit", "verify", "workbench.project.audit:verify_journal", _READ, "Walk the journal's chain"),
     Verb("audit", "log", "workbench.project.audit:list_events", _READ, "List what happened", short=(("n", "limit"),)),
+    Verb(
+        "audit", "checkpoint", "workbench.project.checkpoints:make_checkpoint", _OPERATE,
+        "Sign the journal's end and keep it elsewhere", (), (("t", "to"),),
+    ),
+    Verb(
+        "audit", "export", "workbench.project.audit_export:export_journal", _RUN, "Write the journal as JSON lines",
+        ("path",),
+    ),
 )
 # fmt: on
 

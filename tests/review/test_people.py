@@ -57,7 +57,7 @@ def test_the_file_keeps_what_people_wrote_into_it(world):
     lines = path.read_text().splitlines()
     assert lines[0] == "# our reviewers"
     assert len(AllowedSigners.parse(path.read_text()).entries) == 4
-    assert lines[-1].startswith('dan@example.com namespaces="mlops-workbench.approve,mlops-workbench.reject" ssh-')
+    assert lines[-1].startswith('dan@example.com namespaces="mlops-workbench.approve,mlops-workbench.reject,')
 
 
 def test_one_key_is_not_given_to_a_second_name(world):

@@ -128,9 +128,17 @@ class AuditReport:
         head: Hash of the last one; write it down elsewhere and it is a checkpoint.
         since: Time of the first event, or empty.
         until: Time of the last event, or empty.
+        checkpoints: Number of signed checkpoints that it passes through.
+        proved_events: Number of events that the newest of them covers; what came later rests on the chain alone.
+        proved_at: When that one was signed; empty without any.
+        proved_by: Who signed it; empty without any.
     """
 
     events: int
     head: str
     since: str
     until: str
+    checkpoints: int = 0
+    proved_events: int = 0
+    proved_at: str = ""
+    proved_by: str = ""

@@ -16,7 +16,7 @@ from workbench.foundation.lock import hold_lock
 from workbench.foundation.project import Project, expanded
 from workbench.review.persons import person_of
 from workbench.review.policy import REVIEWERS_PATH
-from workbench.review.statement import NAMESPACES
+from workbench.review.statement import CHECKPOINT_NAMESPACE, EVIDENCE_NAMESPACE, NAMESPACES
 
 _PRINCIPAL = re.compile(r"[^\s,\"*?!\[\]#]+")  # what OpenSSH would read as a pattern, a list or a comment is no name
 
@@ -66,7 +66,8 @@ def add_reviewer(project: Project, principal: str, public_key: str) -> Reviewer:
             )
         if not listed:
             text = path.read_text(encoding="utf-8") if path.is_file() else ""
-            line = f'{name} namespaces="{",".join(NAMESPACES)}" {key.line}\n'
+            purposes = ",".join((*NAMESPACES, CHECKPOINT_NAMESPACE, EVIDENCE_NAMESPACE))
+            line = f'{name} namespaces="{purposes}" {key.line}\n'
             # Written inside the transaction: a journal that cannot take the event leaves the file as it was.
             with project.journal.transaction() as transaction:
                 transaction.append("reviewer.added", f"reviewer:{key.fingerprint}", {"fingerprint": key.fingerprint})

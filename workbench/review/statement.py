@@ -52,6 +52,10 @@ class Verdict(StrEnum):
 
 
 NAMESPACES = tuple(verdict.namespace for verdict in Verdict)
+CHECKPOINT_NAMESPACE = "mlops-workbench.checkpoint"
+"""Purpose of a signature under the journal's end; worthless as an approval."""
+EVIDENCE_NAMESPACE = "mlops-workbench.evidence"
+"""Purpose of a signature under exported evidence."""
 
 
 @dataclass(frozen=True)
