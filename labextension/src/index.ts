@@ -1,5 +1,6 @@
 /** The panel of MLOps Workbench: small plugins around one model. */
 import { dataPlugin } from './plugins/data';
+import { lineagePlugin } from './plugins/lineage';
 import { modelPlugin } from './plugins/model';
 import { monitorPlugin } from './plugins/monitor';
 import { notebookPlugin } from './plugins/notebook';
@@ -16,6 +17,7 @@ export default [
   notebookPlugin,
   runsPlugin,
   dataPlugin,
+  lineagePlugin,
   reviewsPlugin,
   releasesPlugin,
   monitorPlugin

@@ -8,6 +8,7 @@ import { Glyph } from '../../parts/glyph';
 import { Rows } from '../../parts/rows';
 import { Section } from '../../parts/section';
 import { RelativeTime } from '../../parts/time';
+import { Sources } from './folders';
 
 /** What teaches the first dataset version. */
 const FIRST_VERSION = `%load_ext workbench
@@ -20,6 +21,7 @@ export function DataView(props: { room: IRoom }): JSX.Element {
   return (
     <Section
       lists={[room.workbench.data]}
+      foot={<Sources room={room} />}
       empty={
         <Empty
           room={room}
@@ -39,7 +41,7 @@ export function DataView(props: { room: IRoom }): JSX.Element {
           testId="wb-data-rows"
           keyOf={version => version.id}
           onOpen={version =>
-            void commands.execute(CommandIDs.openFile, { file: version.path })
+            void commands.execute(CommandIDs.openData, { path: version.path })
           }
           render={(version, tabIndex) => (
             <VersionLine room={room} version={version} tabIndex={tabIndex} />

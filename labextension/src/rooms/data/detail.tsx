@@ -1,0 +1,223 @@
+import type { IDatasetVersion } from '../../api/contract';
+import { CommandIDs } from '../../model/commands';
+import type { IRoom } from '../../model/tokens';
+import { CommandButton } from '../../parts/button';
+import { Digest } from '../../parts/copy';
+import { Facts, Part } from '../../parts/facts';
+import { formatBytes, formatFigure } from '../../parts/figures';
+import { useAnswer, useModels } from '../../parts/hooks';
+import { ProblemNote } from '../../parts/problem';
+import { Table } from '../../parts/table';
+import { RelativeTime } from '../../parts/time';
+import { ChecksPart, ScanPart } from './quality';
+import { ProfilePart } from './profile';
+
+/** Everything that is known of one dataset: whose it is, its versions, what it holds. */
+export function DataDetailView(props: {
+  room: IRoom;
+  path: string;
+}): JSX.Element {
+  const { room, path } = props;
+  const { workbench, trans, commands } = room;
+  useModels(workbench.data);
+  const versions = (workbench.data.value ?? []).filter(
+    version => version.path === path
+  );
+  const now = versions.find(version => version.is_current) ?? versions[0];
+  return (
+    <div className="wb-Tab-page" aria-busy={workbench.data.isPending}>
+      <header className="wb-Tab-header">
+        <div>
+          <h1>{path}</h1>
+          {now && (
+            <p className="wb-Tab-line">
+              <Digest digest={now.digest} room={room} />
+              <span>{formatBytes(now.size, room.locale)}</span>
+              {now.rows !== null && (
+                <span>
+                  {trans.__('%1 rows', formatFigure(now.rows, room.locale))}
+                </span>
+              )}
+            </p>
+          )}
+        </div>
+        <div className="wb-Actions">
+          <CommandButton
+            commands={commands}
+            id={CommandIDs.openFile}
+            args={{ file: path }}
+            label={trans.__('Open file')}
+          />
+          {now && (
+            <CommandButton
+              commands={commands}
+              id={CommandIDs.openLineage}
+              args={{ id: now.id }}
+              label={trans.__('Lineage')}
+              testId="wb-data-lineage"
+            />
+          )}
+          <CommandButton
+            commands={commands}
+            id={CommandIDs.recordData}
+            args={{ path }}
+            label={trans.__('Record…')}
+            kind="accept"
+            testId="wb-data-record"
+          />
+        </div>
+      </header>
+      <CardPart room={room} path={path} />
+      <Log room={room} versions={versions} />
+      <ProfilePart room={room} source={now?.id ?? path} />
+      <ChecksPart room={room} path={path} />
+      <ScanPart room={room} path={path} />
+    </div>
+  );
+}
+
+/** Whose data it is, what for, and of which class. */
+function CardPart(props: { room: IRoom; path: string }): JSX.Element {
+  const { room, path } = props;
+  const { workbench, trans } = room;
+  const answer = useAnswer(workbench, ['data'], path, () =>
+    workbench.call('data card', { path })
+  );
+  const card = answer.value;
+  return (
+    <Part title={trans.__('Data card')} testId="wb-data-card">
+      {answer.problem && <ProblemNote problem={answer.problem} />}
+      {card && (
+        <Facts
+          items={[
+            [trans.__('Owner'), card.owner],
+            [trans.__('Purpose'), card.purpose],
+            [trans.__('Class'), card.data_class],
+            [trans.__('Retention'), card.retention],
+            [trans.__('Sharing'), card.sharing],
+            [trans.__('Contact'), card.contact]
+          ]}
+        />
+      )}
+      {card && !card.is_complete && (
+        <ul className="wb-Needed">
+          {card.problems.map(problem => (
+            <li key={problem}>{problem}</li>
+          ))}
+        </ul>
+      )}
+      <div className="wb-Actions">
+        <CommandButton
+          commands={room.commands}
+          id={CommandIDs.describeData}
+          args={{
+            path,
+            owner: card?.owner ?? '',
+            purpose: card?.purpose ?? '',
+            data_class: card?.data_class ?? '',
+            retention: card?.retention ?? ''
+          }}
+          label={trans.__('Describe…')}
+          testId="wb-data-describe"
+        />
+      </div>
+    </Part>
+  );
+}
+
+/** Its versions, the newest first. */
+function Log(props: {
+  room: IRoom;
+  versions: readonly IDatasetVersion[];
+}): JSX.Element {
+  const { room, versions } = props;
+  const { trans, locale, commands } = room;
+  return (
+    <Part title={trans.__('Versions')} testId="wb-data-log">
+      <Table
+        label={trans.__('Versions')}
+        items={versions}
+        keyOf={version => version.id}
+        isSelected={version => version.is_current}
+        columns={[
+          {
+            key: 'digest',
+            label: trans.__('Version'),
+            track: 'max-content',
+            render: version => <Digest digest={version.digest} room={room} />
+          },
+          {
+            key: 'at',
+            label: trans.__('Recorded'),
+            track: 'max-content',
+            render: version => (
+              <RelativeTime iso={version.created_at} locale={locale} />
+            )
+          },
+          {
+            key: 'actor',
+            label: trans.__('By'),
+            track: 'minmax(6em, 1fr)',
+            render: version => version.actor
+          },
+          {
+            key: 'message',
+            label: trans.__('Message'),
+            track: 'minmax(8em, 2fr)',
+            render: version => (
+              <span title={version.message}>{version.message}</span>
+            )
+          },
+          {
+            key: 'rows',
+            label: trans.__('Rows'),
+            track: 'max-content',
+            align: 'end',
+            render: version => formatFigure(version.rows, locale)
+          },
+          {
+            key: 'actions',
+            label: '',
+            track: 'max-content',
+            render: version => (
+              <span className="wb-Actions">
+                {before(versions, version) && (
+                  <CommandButton
+                    commands={commands}
+                    id={CommandIDs.diffData}
+                    args={{
+                      before: before(versions, version)!.id,
+                      after: version.id
+                    }}
+                    label={trans.__('Differences')}
+                    about={version.id}
+                    testId="wb-data-diff"
+                  />
+                )}
+                {version.is_current ? (
+                  trans.__('In the working folder')
+                ) : (
+                  <CommandButton
+                    commands={commands}
+                    id={CommandIDs.restoreData}
+                    args={{ version: version.id }}
+                    label={trans.__('Restore')}
+                    about={version.id}
+                    testId="wb-data-restore"
+                  />
+                )}
+              </span>
+            )
+          }
+        ]}
+      />
+    </Part>
+  );
+}
+
+function before(
+  versions: readonly IDatasetVersion[],
+  version: IDatasetVersion
+): IDatasetVersion | undefined {
+  return versions[versions.indexOf(version) + 1];
+}
