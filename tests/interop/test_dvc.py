@@ -304,16 +304,23 @@ def test_what_dvc_ignores_or_refuses_is_refused(any_project: Project) -> None:
     assert not list((root / "data").glob("*.dvc"))
 
 
-PATTERN = st.lists(
-    st.text(alphabet="ab*?/!.[]\\# ", min_size=1, max_size=7).map(lambda text: text.strip()).filter(bool), max_size=4
+SEGMENT = st.sampled_from(["a", "b", "*", "a*", "?", "[ab]", "**", "ab", "\\a"])
+RULE = st.builds(
+    lambda sign, root, parts, end: sign + root + "/".join(parts) + end,
+    st.sampled_from(["", "", "!"]),
+    st.sampled_from(["", "/"]),
+    st.lists(SEGMENT, min_size=1, max_size=3),
+    st.sampled_from(["", "", "/"]),
 )
+NOISE = st.text(alphabet="ab*?/!.[]\\# ", min_size=1, max_size=7).map(str.strip).filter(bool)
+PATTERN = st.lists(RULE | NOISE, max_size=4)
 
 
-@settings(max_examples=150, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=400, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(
     outer=PATTERN,
     inner=PATTERN,
-    names=st.lists(st.text(alphabet="ab.", min_size=1, max_size=3), min_size=1, max_size=3),
+    names=st.lists(st.sampled_from(["a", "b", "ab", ".b"]), min_size=1, max_size=3),
 )
 def test_any_rules_mean_what_they_mean_to_dvc(
     tmp_path: Path, outer: list[str], inner: list[str], names: list[str]
