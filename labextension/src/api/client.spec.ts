@@ -27,14 +27,14 @@ describe('Client', () => {
     await client.call('runs compare', { runs: ['a', 'b c'] }, 'work/x.ipynb');
     expect(asked[0]?.method).toBe('GET');
     expect(asked[0]?.url).toBe(
-      'http://localhost:8888/base/mlops-workbench/api/runs/compare?path=work%2Fx.ipynb&runs=a&runs=b+c'
+      'http://localhost:8888/base/mlops-workbench/api/runs/compare?location=work%2Fx.ipynb&runs=a&runs=b+c'
     );
   });
 
   it('adds nothing to the query that no verb has', async () => {
     const { client, asked } = clientOf(() => json([]));
     await client.call('status', {}, 'work');
-    expect(new URL(asked[0]!.url).search).toBe('?path=work');
+    expect(new URL(asked[0]!.url).search).toBe('?location=work');
   });
 
   it('posts parameters as JSON for what changes something', async () => {

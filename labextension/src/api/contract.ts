@@ -79,6 +79,42 @@ export const assurances = [
 ] as const;
 export type Assurance = (typeof assurances)[number];
 
+/** A signed statement that the journal had this end at this moment. */
+export interface ICheckpoint {
+  /** `checkpoint-<events>-<hash>.json`; its signature is the file of the same name and `.sig`. */
+  readonly name: string;
+  /** Where it lies: a Git ref, a folder or a URL. */
+  readonly place: string;
+  /** Number of events it covers. */
+  readonly events: number;
+  /** Hash of the last of them. */
+  readonly head: string;
+  /** UTC time of signing. */
+  readonly at: string;
+  /** Who signed. */
+  readonly principal: string;
+  /** The key that signed. */
+  readonly fingerprint: string;
+  /** Whether `policy/reviewers` lets that key sign checkpoints; where not, `audit verify` needs `--signers`. */
+  readonly is_listed: boolean;
+}
+
+/** The journal as JSON lines. */
+export interface IExportedJournal {
+  /** The file. */
+  readonly path: string;
+  /** How to verify it without this package. */
+  readonly guide: string;
+  /** Number of events. */
+  readonly events: number;
+  /** Hash of the last one. */
+  readonly head: string;
+  /** Digest of the file. */
+  readonly digest: string;
+  /** Bytes. */
+  readonly size: number;
+}
+
 /** Something in a project is not what it was; read the named nouns again. */
 export interface IChange {
   /** Absolute path of the project, as `ProjectStatus.root` says it. */
@@ -139,6 +175,28 @@ export interface IDataTransfer {
   readonly versions: readonly string[];
   /** Number of objects that had to be carried; 0 where all of them were there. */
   readonly objects: number;
+}
+
+/** A zip that verifies without this package. */
+export interface IExportedEvidence {
+  /** The file. */
+  readonly path: string;
+  /** Review it is about. */
+  readonly review: string;
+  /** The reviewed bytes. */
+  readonly model_digest: string;
+  /** State of the review at the export. */
+  readonly state: string;
+  /** Number of signed decisions in it. */
+  readonly statements: number;
+  /** Number of files in it. */
+  readonly files: number;
+  /** Digest of the zip; the same review gives the same bytes. */
+  readonly digest: string;
+  /** Bytes. */
+  readonly size: number;
+  /** Who signed the list of files; empty where the exporter's key may not, and then only what the reviewers signed is protected against somebody who writes the list anew. */
+  readonly signed_by: string;
 }
 
 /** One approval that a release rested on, as the journal's chain tells it. */
@@ -637,6 +695,14 @@ export interface IAuditReport {
   readonly since: string;
   /** Time of the last event, or empty. */
   readonly until: string;
+  /** Number of signed checkpoints that it passes through. */
+  readonly checkpoints: number;
+  /** Number of events that the newest of them covers; what came later rests on the chain alone. */
+  readonly proved_events: number;
+  /** When that one was signed; empty without any. */
+  readonly proved_at: string;
+  /** Who signed it; empty without any. */
+  readonly proved_by: string;
 }
 
 /** One declared rule, looked at in every row. */
@@ -1015,7 +1081,7 @@ export interface ICheckReport {
 
 /** One signed statement about a candidate. */
 export interface IDecision {
-  /** `approve` or `reject`. */
+  /** `approve`, `reject` or `waive`. */
   readonly verdict: string;
   /** Who signed. */
   readonly principal: string;
@@ -1031,6 +1097,22 @@ export interface IDecision {
   readonly statement_digest: string;
   /** Digest of the armoured signature in the store. */
   readonly signature_digest: string;
+  /** The check that was waived; empty for other verdicts. */
+  readonly check: string;
+}
+
+/** Something that somebody said about a candidate; it decides nothing. */
+export interface IComment {
+  /** Digest of who, when, what and on what. */
+  readonly id: string;
+  /** Who said it. */
+  readonly principal: string;
+  /** UTC time. */
+  readonly at: string;
+  /** `check:<name>`, `metric:<name>` or `cell:<id>`; empty for the whole. */
+  readonly on: string;
+  /** What they said. */
+  readonly text: string;
 }
 
 /** A review with everything that a reviewer looks at. */
@@ -1073,6 +1155,8 @@ export interface IReviewCard {
   readonly needed: readonly string[];
   /** The candidate's own metrics. */
   readonly metrics: Readonly<Record<string, Figure>>;
+  /** What was said about it, in order. */
+  readonly comments: readonly IComment[];
 }
 
 /** One line of `policy/reviewers`. */
@@ -1525,7 +1609,7 @@ export interface ITableProfile {
 export const apiPath = 'mlops-workbench/api';
 
 /** Query parameter that names where the caller stands. */
-export const locationParameter = 'path';
+export const locationParameter = 'location';
 
 /** Schema id of the events that carry an IChange. */
 export const changedSchemaId =
@@ -1624,9 +1708,15 @@ export const verbs = {
     path: 'review/reject',
     permission: 'review'
   },
+  'evidence export': {
+    method: 'POST',
+    path: 'evidence/export',
+    permission: 'run'
+  },
   releases: { method: 'GET', path: 'releases', permission: 'read' },
   release: { method: 'POST', path: 'release', permission: 'release' },
   rollback: { method: 'POST', path: 'rollback', permission: 'release' },
+  history: { method: 'GET', path: 'history', permission: 'read' },
   runners: { method: 'GET', path: 'runners', permission: 'read' },
   serve: { method: 'POST', path: 'serve', permission: 'operate' },
   stop: { method: 'POST', path: 'stop', permission: 'operate' },
@@ -1649,7 +1739,13 @@ export const verbs = {
   },
   report: { method: 'POST', path: 'report', permission: 'run' },
   'audit verify': { method: 'GET', path: 'audit/verify', permission: 'read' },
-  'audit log': { method: 'GET', path: 'audit/log', permission: 'read' }
+  'audit log': { method: 'GET', path: 'audit/log', permission: 'read' },
+  'audit checkpoint': {
+    method: 'POST',
+    path: 'audit/checkpoint',
+    permission: 'operate'
+  },
+  'audit export': { method: 'POST', path: 'audit/export', permission: 'run' }
 } as const;
 
 /** What `init` takes. */
@@ -2200,6 +2296,18 @@ export interface IReviewRejectParams {
   readonly reason: string;
 }
 
+/** What `evidence export` takes. */
+export interface IEvidenceExportParams {
+  /** Review id, or the beginning of one that no other review shares. */
+  readonly review: string;
+  /** The zip. */
+  readonly path: string;
+  /** Put the model's own files in as well; without, their digests are in it. Default: false. */
+  readonly with_model?: boolean;
+  /** Replace a file that is there. Default: false. */
+  readonly overwrite?: boolean;
+}
+
 /** What `release` takes. */
 export interface IReleaseParams {
   /** Id of the approved review. */
@@ -2212,6 +2320,14 @@ export interface IRollbackParams {
   readonly channel: string;
   /** Version, release id, review id or beginning of a model digest, of a release on this channel or of an approved review for it that was never released; by default the newest earlier model that nobody rolled back from. Default: "". */
   readonly to?: string;
+}
+
+/** What `history` takes. */
+export interface IHistoryParams {
+  /** A model's name, for all its channels, or one channel: `<model>@<stage>`. */
+  readonly model: string;
+  /** Only what ran at this moment: `2026-11-24T09:30`, in UTC unless it says otherwise (`2026-11-24T18:30+09:00`). Default: "". */
+  readonly at?: string;
 }
 
 /** What `serve` takes. */
@@ -2260,12 +2376,34 @@ export interface IReportParams {
   readonly language?: string;
 }
 
+/** What `audit verify` takes. */
+export interface IAuditVerifyParams {
+  /** One checkpoint's file, or where they are kept: `git`, a folder or a URL. Default: "". */
+  readonly checkpoint?: string;
+  /** An `allowed_signers` file that says who may sign checkpoints; `policy/reviewers` by default. Default: "". */
+  readonly signers?: string;
+}
+
 /** What `audit log` takes. */
 export interface IAuditLogParams {
   /** At most so many, up to 10,000. Default: 50. */
   readonly limit?: number;
   /** Only events behind this number, the oldest of them first; 0 shows the last ones. Default: 0. */
   readonly after?: number;
+}
+
+/** What `audit checkpoint` takes. */
+export interface IAuditCheckpointParams {
+  /** `git` for a ref beside the branches (push it: `git push origin 'refs/workbench/*'`), a folder or a URL that fsspec opens. Default: "git". */
+  readonly to?: string;
+}
+
+/** What `audit export` takes. */
+export interface IAuditExportParams {
+  /** The file; `<path>.VERIFY.md` is written beside it. */
+  readonly path: string;
+  /** Replace a file that is there. Default: false. */
+  readonly overwrite?: boolean;
 }
 
 /** What each verb takes. */
@@ -2337,9 +2475,11 @@ export interface IVerbParams {
   readonly 'review request': IReviewRequestParams;
   readonly 'review approve': IReviewApproveParams;
   readonly 'review reject': IReviewRejectParams;
+  readonly 'evidence export': IEvidenceExportParams;
   readonly releases: Readonly<Record<string, never>>;
   readonly release: IReleaseParams;
   readonly rollback: IRollbackParams;
+  readonly history: IHistoryParams;
   readonly runners: Readonly<Record<string, never>>;
   readonly serve: IServeParams;
   readonly stop: IStopParams;
@@ -2349,8 +2489,10 @@ export interface IVerbParams {
   readonly 'alerts acknowledge': IAlertsAcknowledgeParams;
   readonly 'alerts resolve': IAlertsResolveParams;
   readonly report: IReportParams;
-  readonly 'audit verify': Readonly<Record<string, never>>;
+  readonly 'audit verify': IAuditVerifyParams;
   readonly 'audit log': IAuditLogParams;
+  readonly 'audit checkpoint': IAuditCheckpointParams;
+  readonly 'audit export': IAuditExportParams;
 }
 
 /** What each verb answers. */
@@ -2422,9 +2564,11 @@ export interface IVerbResults {
   readonly 'review request': IReviewCard;
   readonly 'review approve': IReviewCard;
   readonly 'review reject': IReviewCard;
+  readonly 'evidence export': IExportedEvidence;
   readonly releases: readonly IReleaseCard[];
   readonly release: IReleaseCard;
   readonly rollback: IReleaseCard;
+  readonly history: readonly IReleaseInterval[];
   readonly runners: readonly IRunnerCard[];
   readonly serve: IRunnerCard;
   readonly stop: IRunnerCard;
@@ -2436,6 +2580,8 @@ export interface IVerbResults {
   readonly report: IReportFile;
   readonly 'audit verify': IAuditReport;
   readonly 'audit log': readonly IJournalEvent[];
+  readonly 'audit checkpoint': ICheckpoint;
+  readonly 'audit export': IExportedJournal;
 }
 
 /** A verb's words: what `call` takes first. */

@@ -64,7 +64,7 @@ def ask(jp_serverapp, jp_fetch):
     """Call a route and take errors as answers: ``await ask("runs/show", run="x")``; a body makes it a POST."""
 
     async def call(route: str, *, body: Any = None, path: str = "work/shuttle", **query: Any) -> Answer:
-        pairs = [("path", path)] if path else []
+        pairs = [("location", path)] if path else []
         for name, value in query.items():
             pairs += [(name, part) for part in (value if isinstance(value, list) else [value])]
         posted = {} if body is None else {"method": "POST", "body": body if isinstance(body, str) else json.dumps(body)}

@@ -152,7 +152,7 @@ async def test_a_cookie_without_its_xsrf_token_changes_nothing(
     logged_in = await jp_fetch("mlops-workbench", "api", "hello")
     cookies = "; ".join(cookie.partition(";")[0] for cookie in logged_in.headers.get_list("Set-Cookie"))
     assert "username" in cookies
-    url = f"{jp_base_url}mlops-workbench/api/init?path=work"
+    url = f"{jp_base_url}mlops-workbench/api/init?location=work"
     with pytest.raises(HTTPClientError) as caught:
         await http_server_client.fetch(url, method="POST", body='{"folder": "sneaked"}', headers={"Cookie": cookies})
     assert caught.value.code == 403

@@ -173,7 +173,7 @@ async def test_status_is_quick(ask, root, project, record_property):
 
 def test_no_verb_takes_a_parameter_that_the_query_needs():
     taken = {name for verb in VERBS if verb.is_reading for name in verb.signature().parameters}
-    assert not taken & {"path", "token", "no_track_activity"}
+    assert not taken & {"location", "token", "no_track_activity"}
 
 
 def assert_problem(answer, code: str, message: str, hint: str, status: int = 0) -> None:

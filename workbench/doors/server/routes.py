@@ -17,7 +17,7 @@ API = f"/{NAMESPACE}/api"
 OPENAPI_PATH = f"/{NAMESPACE}/openapi.json"
 HELLO_PATH = f"{API}/hello"
 
-LOCATION = "path"
+LOCATION = "location"
 """Query parameter that names where the caller stands."""
 
 _ACTIONS = {

@@ -12,6 +12,9 @@ import { RelativeTime } from '../../parts/time';
 import { ChecksPart, ScanPart } from './quality';
 import { ProfilePart } from './profile';
 
+/** What the server says where nobody has written a card; no fault, only something to do. */
+const NO_CARD = 'card-missing';
+
 /** Everything that is known of one dataset: whose it is, its versions, what it holds. */
 export function DataDetailView(props: {
   room: IRoom;
@@ -86,7 +89,15 @@ function CardPart(props: { room: IRoom; path: string }): JSX.Element {
   const card = answer.value;
   return (
     <Part title={trans.__('Data card')} testId="wb-data-card">
-      {answer.problem && <ProblemNote problem={answer.problem} />}
+      {answer.problem?.code === NO_CARD ? (
+        <p className="wb-Hint" data-testid="wb-data-card-missing">
+          {trans.__(
+            'Nobody has said yet whose data this is and what it is for.'
+          )}
+        </p>
+      ) : (
+        answer.problem && <ProblemNote problem={answer.problem} />
+      )}
       {card && (
         <Facts
           items={[
@@ -195,7 +206,7 @@ function Log(props: {
                   />
                 )}
                 {version.is_current ? (
-                  trans.__('In the working folder')
+                  trans.__('Current')
                 ) : (
                   <CommandButton
                     commands={commands}

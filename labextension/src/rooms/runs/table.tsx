@@ -102,7 +102,7 @@ function columnsOf(
     {
       key: 'name',
       label: trans.__('Name'),
-      track: 'minmax(9em, 2fr)',
+      track: 'minmax(14em, 2fr)',
       sort: 'name',
       render: run => (
         <button
@@ -150,7 +150,7 @@ function columnsOf(
     ...common(runs.map(run => run.metrics)).map((name): IColumn<IRunCard> => ({
       key: `metrics.${name}`,
       label: name,
-      track: 'minmax(5em, max-content)',
+      track: 'max-content',
       align: 'end',
       sort: fieldOf('metrics', name),
       first: 'largest',
@@ -159,7 +159,7 @@ function columnsOf(
     ...common(runs.map(run => run.params)).map((name): IColumn<IRunCard> => ({
       key: `params.${name}`,
       label: name,
-      track: 'minmax(4em, max-content)',
+      track: 'max-content',
       sort: fieldOf('params', name),
       render: run => run.params[name] ?? '–'
     }))
