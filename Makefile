@@ -93,7 +93,7 @@ workbench/labextension/package.json: $(FRONT_END) labextension/node_modules/.ins
 
 lock:
 	uv pip compile --universal --python-version 3.11 --generate-hashes --no-emit-index-url --no-header --quiet \
-	  --extra samples pyproject.toml -o requirements/runtime.txt
+	  --constraint requirements/constraints.txt --extra samples pyproject.toml -o requirements/runtime.txt
 	uv pip compile --universal --python-version 3.11 --generate-hashes --no-emit-index-url --no-header --quiet \
 	  --extra samples --extra dev --constraint requirements/runtime.txt pyproject.toml -o requirements/dev.txt
 

@@ -32,7 +32,7 @@ def git(project: Project, *arguments: str) -> str:
 
 def commit(project: Project) -> None:
     git(project, "add", "--all")
-    git(project, "commit", "--quiet", "--message", "as it is")
+    git(project, "commit", "--quiet", "--allow-empty", "--message", "as it is")
 
 
 @pytest.fixture(scope="module")

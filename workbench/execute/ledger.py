@@ -30,7 +30,7 @@ def record_submitted(project: Project, job: str, spec: Mapping[str, Any], params
         "name": spec["name"],
         "attempt": spec["attempt"],
         "replay_of": spec["replay_of"],
-        "stage": spec["stage"],
+        "stage": spec.get("stage", ""),
         "params": dict(params),
         "actor": project.actor,
         "submitted_at": _now(),

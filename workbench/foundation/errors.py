@@ -13,6 +13,7 @@ ConflictError        409     2  what exists already stands in the way
 DeniedError          403     1  a policy or a permission says no
 PendingError         409     4  not decided yet: somebody or something is awaited
 UnknownResultError   422     3  a check could not reach a result; unknown is not pass
+FailedError          422     1  what was asked for was carried out and did not succeed
 IntegrityError       422     5  bytes, signatures or the journal are not what was approved
 StorageError         507     3  disk full, folder not writable, database locked for too long
 UnavailableError     503     3  a target, server or program that is needed does not answer
@@ -30,6 +31,9 @@ from typing import ClassVar
 
 _SHOWN = 500
 """Characters of a path that an error shows: it may be its length that is wrong."""
+
+_NAMED = 30
+"""Names that a hint lists where none is near: more is no help any more."""
 
 
 class WorkbenchError(Exception):
@@ -137,11 +141,12 @@ class UnavailableError(WorkbenchError):
 
 def did_you_mean(name: str, known: Iterable[str]) -> str:
     """Return ``"did you mean 'x'?"``, or the list of what is known, for a hint."""
-    names = sorted(known)
+    names = sorted(set(known))
     close = get_close_matches(name, names, n=1, cutoff=0.6)
     if close:
         return f"did you mean '{close[0]}'?"
-    return f"known: {', '.join(names)}" if names else "there is none yet"
+    shown = names if len(names) <= _NAMED else [*names[:_NAMED], "…"]
+    return f"known: {', '.join(shown)}" if names else "there is none yet"
 
 
 @contextmanager
