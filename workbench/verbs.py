@@ -146,7 +146,7 @@ VERBS: tuple[Verb, ...] = (
     ),
     Verb("runs", "compare", "workbench.experiment.runs:compare_runs", _READ, "Show where runs differ", ("runs",)),
     Verb(
-        "runs", "diff", "workbench.experiment.differences:diff_runs", _READ, "Show what changed from one run to another",
+        "runs", "diff", "workbench.experiment.differences:diff_runs", _READ, "Show what changed between two runs",
         ("before", "after"),
     ),
     Verb("runs", "tag", "workbench.experiment.annotations:tag_run", _RUN, "Set tags of a run", ("run", "tags")),
@@ -174,7 +174,7 @@ VERBS: tuple[Verb, ...] = (
         ("paths",), (("m", "message"),),
     ),
     Verb("data", "restore", "workbench.data.versions:restore", _RUN, "Bring back a dataset version", ("version",)),
-    Verb("data", "log", "workbench.data.versions:log_versions", _READ, "List the versions of one dataset", ("dataset",)),
+    Verb("data", "log", "workbench.data.versions:log_versions", _READ, "List versions of a dataset", ("dataset",)),
     Verb(
         "data", "verify", "workbench.data.versions:verify_versions", _READ,
         "Hash again what the cache has of each version", ("paths",),

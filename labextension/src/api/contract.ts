@@ -177,28 +177,6 @@ export interface IDataTransfer {
   readonly objects: number;
 }
 
-/** A zip that verifies without this package. */
-export interface IExportedEvidence {
-  /** The file. */
-  readonly path: string;
-  /** Review it is about. */
-  readonly review: string;
-  /** The reviewed bytes. */
-  readonly model_digest: string;
-  /** State of the review at the export. */
-  readonly state: string;
-  /** Number of signed decisions in it. */
-  readonly statements: number;
-  /** Number of files in it. */
-  readonly files: number;
-  /** Digest of the zip; the same review gives the same bytes. */
-  readonly digest: string;
-  /** Bytes. */
-  readonly size: number;
-  /** Who signed the list of files; empty where the exporter's key may not, and then only what the reviewers signed is protected against somebody who writes the list anew. */
-  readonly signed_by: string;
-}
-
 /** One approval that a release rested on, as the journal's chain tells it. */
 export interface IApproval {
   /** Who approved. */
@@ -1081,7 +1059,7 @@ export interface ICheckReport {
 
 /** One signed statement about a candidate. */
 export interface IDecision {
-  /** `approve`, `reject` or `waive`. */
+  /** `approve` or `reject`. */
   readonly verdict: string;
   /** Who signed. */
   readonly principal: string;
@@ -1097,22 +1075,6 @@ export interface IDecision {
   readonly statement_digest: string;
   /** Digest of the armoured signature in the store. */
   readonly signature_digest: string;
-  /** The check that was waived; empty for other verdicts. */
-  readonly check: string;
-}
-
-/** Something that somebody said about a candidate; it decides nothing. */
-export interface IComment {
-  /** Digest of who, when, what and on what. */
-  readonly id: string;
-  /** Who said it. */
-  readonly principal: string;
-  /** UTC time. */
-  readonly at: string;
-  /** `check:<name>`, `metric:<name>` or `cell:<id>`; empty for the whole. */
-  readonly on: string;
-  /** What they said. */
-  readonly text: string;
 }
 
 /** A review with everything that a reviewer looks at. */
@@ -1155,8 +1117,6 @@ export interface IReviewCard {
   readonly needed: readonly string[];
   /** The candidate's own metrics. */
   readonly metrics: Readonly<Record<string, Figure>>;
-  /** What was said about it, in order. */
-  readonly comments: readonly IComment[];
 }
 
 /** One line of `policy/reviewers`. */
@@ -1707,11 +1667,6 @@ export const verbs = {
     method: 'POST',
     path: 'review/reject',
     permission: 'review'
-  },
-  'evidence export': {
-    method: 'POST',
-    path: 'evidence/export',
-    permission: 'run'
   },
   releases: { method: 'GET', path: 'releases', permission: 'read' },
   release: { method: 'POST', path: 'release', permission: 'release' },
@@ -2296,18 +2251,6 @@ export interface IReviewRejectParams {
   readonly reason: string;
 }
 
-/** What `evidence export` takes. */
-export interface IEvidenceExportParams {
-  /** Review id, or the beginning of one that no other review shares. */
-  readonly review: string;
-  /** The zip. */
-  readonly path: string;
-  /** Put the model's own files in as well; without, their digests are in it. Default: false. */
-  readonly with_model?: boolean;
-  /** Replace a file that is there. Default: false. */
-  readonly overwrite?: boolean;
-}
-
 /** What `release` takes. */
 export interface IReleaseParams {
   /** Id of the approved review. */
@@ -2475,7 +2418,6 @@ export interface IVerbParams {
   readonly 'review request': IReviewRequestParams;
   readonly 'review approve': IReviewApproveParams;
   readonly 'review reject': IReviewRejectParams;
-  readonly 'evidence export': IEvidenceExportParams;
   readonly releases: Readonly<Record<string, never>>;
   readonly release: IReleaseParams;
   readonly rollback: IRollbackParams;
@@ -2564,7 +2506,6 @@ export interface IVerbResults {
   readonly 'review request': IReviewCard;
   readonly 'review approve': IReviewCard;
   readonly 'review reject': IReviewCard;
-  readonly 'evidence export': IExportedEvidence;
   readonly releases: readonly IReleaseCard[];
   readonly release: IReleaseCard;
   readonly rollback: IReleaseCard;
