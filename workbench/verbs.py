@@ -269,6 +269,10 @@ VERBS: tuple[Verb, ...] = (
         "review", "reject", "workbench.review.reviews:reject", _REVIEW, "Reject, signed with your SSH key",
         ("review",), (("m", "reason"),),
     ),
+    Verb(
+        "evidence", "export", "workbench.review.evidence.bundle:export_evidence", _RUN,
+        "Write what proves a review into a zip that verifies without us", ("review", "path"),
+    ),
     # serving
     Verb("releases", "", "workbench.serving.releases:list_releases", _READ, "List releases"),
     Verb("release", "", "workbench.serving.releases:release", _RELEASE, "Release an approved model", ("review",)),

@@ -1,0 +1,190 @@
+"""The zip: gathering its files, signing the list of them, and writing it so that equal evidence is equal bytes."""
+
+from __future__ import annotations
+
+import io
+import json
+import zipfile
+from collections.abc import Mapping
+from dataclasses import asdict
+from datetime import UTC, datetime
+from importlib.resources import files
+
+from workbench.contract.evidence import ExportedEvidence
+from workbench.contract.status import CheckResult
+from workbench.foundation.canonical import canonical_json, digest_bytes
+from workbench.foundation.durable import write_atomic
+from workbench.foundation.errors import ConflictError, PendingError, read_errors
+from workbench.foundation.identity import read_public_key, sign
+from workbench.foundation.project import Project, expanded
+from workbench.review.candidate import read_manifest
+from workbench.review.decision import check_is_genuine
+from workbench.review.evidence.bom import build_bom, recorded_packages
+from workbench.review.evidence.dsse import build_envelope, pre_authentication
+from workbench.review.evidence.guide import guide_text
+from workbench.review.evidence.model_card import CardFacts, card_text
+from workbench.review.people import load_reviewers
+from workbench.review.policy import REVIEWERS_PATH
+from workbench.review.record import Review, find_review
+from workbench.review.statement import EVIDENCE_NAMESPACE, Verdict, verify_decision
+
+LANGUAGES = ("en", "ja")
+_TOLD = ("review.requested", "review.checked", "review.approved", "review.rejected", "review.refused")
+_SUMS = "SHA256SUMS"
+_EPOCH = (1980, 1, 1, 0, 0, 0)  # the earliest time a zip can tell; a real one would make equal evidence differ
+
+
+def export_evidence(
+    project: Project, review: str, path: str, with_model: bool = False, overwrite: bool = False
+) -> ExportedEvidence:
+    """Write everything that proves a review into a zip that verifies with ``ssh-keygen`` and ``sha256sum`` alone.
+
+    ``VERIFY.md`` inside has the commands. The export is an event of the journal with the zip's digest.
+
+    Args:
+        project: The project.
+        review: Review id, or the beginning of one that no other review shares.
+        path: The zip.
+        with_model: Put the model's own files in as well; without, their digests are in it.
+        overwrite: Replace a file that is there.
+
+    Raises:
+        NotFoundError: ``review-unknown``.
+        PendingError: ``nothing-signed``: nobody has decided yet.
+        ConflictError: ``file-exists``.
+        IntegrityError: What is kept is not what was signed; nothing is written.
+        DeniedError: A signer is no longer in ``policy/reviewers``.
+    """
+    target = expanded(path).absolute()
+    if target.exists() and not overwrite:
+        raise ConflictError("file-exists", f"{target} is there already", "name another, or add --overwrite")
+    found = find_review(project, review)
+    if not found.decisions:
+        hint = f"mlops review show {found.id}"
+        raise PendingError("nothing-signed", f"Nobody has decided on {found.id} yet", hint)
+    check_is_genuine(project, found)
+    signer = _exporter(project)
+    content = {**_signed(project, found), **_kept(project, found, with_model), **_derived(project, found)}
+    if signer:
+        content |= _envelopes(project, content)
+    for language in LANGUAGES:
+        content[_in(language, "VERIFY")] = guide_text(found, language, is_signed=bool(signer)).encode()
+    sums = "".join(f"{digest_bytes(content[name])[7:]}  {name}\n" for name in sorted(content)).encode()
+    content[_SUMS] = sums
+    if signer and project.key_path:
+        content[f"{_SUMS}.sig"] = sign(project.key_path, sums, namespace=EVIDENCE_NAMESPACE).encode()
+    data = zip_bytes(content)
+    write_atomic(target, data)
+    digest = digest_bytes(data)
+    with project.journal.transaction() as transaction:
+        told = {"digest": digest, "model_digest": found.model_digest, "is_signed": bool(signer)}
+        transaction.append("review.exported", found.subject, told)
+    return ExportedEvidence(
+        path=str(target),
+        review=found.id,
+        model_digest=found.model_digest,
+        state=found.state,
+        statements=len(found.decisions),
+        files=len(content),
+        digest=digest,
+        size=len(data),
+        signed_by=signer,
+    )
+
+
+def zip_bytes(content: Mapping[str, bytes]) -> bytes:
+    """Return a zip whose bytes follow from names and contents alone: sorted, undated, not compressed."""
+    buffer = io.BytesIO()
+    with zipfile.ZipFile(buffer, "w", zipfile.ZIP_STORED) as archive:
+        for name in sorted(content):
+            entry = zipfile.ZipInfo(name, _EPOCH)
+            entry.create_system = 3  # Unix, on whatever system it is written
+            entry.external_attr = 0o644 << 16
+            archive.writestr(entry, content[name])
+    return buffer.getvalue()
+
+
+def _exporter(project: Project) -> str:
+    """Return who may sign for the list of files; empty where this person's key may not."""
+    if project.key_path is None:
+        return ""
+    names = load_reviewers(project).principals_of(
+        read_public_key(project.key_path), EVIDENCE_NAMESPACE, datetime.now(UTC)
+    )
+    return project.actor if project.actor in names else ""
+
+
+def _signed(project: Project, review: Review) -> dict[str, bytes]:
+    """Return every decision with its signature, each verified as a runner would."""
+    allowed = load_reviewers(project)
+    content: dict[str, bytes] = {}
+    for number, decision in enumerate(review.decisions, start=1):
+        statement = project.store.read(decision.statement_digest)
+        signature = project.store.read(decision.signature_digest)
+        verify_decision(statement.decode(), signature.decode(), allowed, Verdict(decision.verdict))
+        name = f"statements/{number:02d}-{decision.verdict}.json"
+        content |= {name: statement, f"{name}.sig": signature}
+    return content
+
+
+def _kept(project: Project, review: Review, with_model: bool) -> dict[str, bytes]:
+    """Return what the signed digests name, the reviewers' keys, and what the journal tells of the review."""
+    reports = project.store.read(review.evidence_digest)
+    reviewers = project.root / REVIEWERS_PATH
+    with read_errors(reviewers):
+        keys = reviewers.read_bytes()
+    content = {
+        "policy/gate.toml": project.store.read(review.policy_digest),
+        "policy/reviewers": keys,
+        "checks/reports.json": reports,
+        "model/manifest.json": project.store.read(review.model_digest),
+    }
+    tree = project.store.tree(review.model_digest)
+    content["model/SHA256SUMS"] = "".join(f"{entry.digest[7:]}  {entry.path}\n" for entry in tree).encode()
+    if with_model:
+        content |= {f"model/files/{entry.path}": project.store.read(entry.digest) for entry in tree}
+    for report in json.loads(reports):
+        digest = str(report["evidence_digest"])
+        content[f"checks/evidence/{digest[7:]}.json"] = project.store.read(digest)
+    names = ("seq", "at", "actor", "kind", "subject", "data_digest", "data", "prev", "hash")
+    told = [event for event in project.journal.events(subject=review.subject) if event.kind in _TOLD]
+    lines = (canonical_json({name: getattr(event, name) for name in names}) + b"\n" for event in told)
+    return {**content, "journal.jsonl": b"".join(lines)}
+
+
+def _derived(project: Project, review: Review) -> dict[str, bytes]:
+    """Return what is made from the rest, for people and for other tools."""
+    manifest = read_manifest(project.store, review.model_digest)
+    tree = project.store.tree(review.model_digest)
+    packages = recorded_packages(project, review)
+    facts = CardFacts(review, manifest, tuple(r for r in review.checks if r.result != CheckResult.PASS))
+    shown = {k: v for k, v in asdict(review).items() if k != "revision"}
+    content = {
+        "review.json": canonical_json(shown),
+        "bom/model.cdx.json": canonical_json(build_bom(review, manifest, tree, packages)),
+    }
+    for language in LANGUAGES:
+        content[_in(language, "MODEL_CARD")] = card_text(facts, language).encode()
+    for source in files("workbench.review.evidence").joinpath("mappings").iterdir():
+        if source.name.endswith(".md"):
+            content[f"mappings/{source.name}"] = source.read_bytes()
+    return content
+
+
+def _envelopes(project: Project, content: Mapping[str, bytes]) -> dict[str, bytes]:
+    """Return each statement as a DSSE envelope, which the exporter signs: reviewers signed the plain statement."""
+    if project.key_path is None:
+        return {}
+    key = read_public_key(project.key_path)
+    found: dict[str, bytes] = {}
+    for name in content:
+        if name.startswith("statements/") and name.endswith(".json"):
+            stem = name.removeprefix("statements/").removesuffix(".json")
+            armour = sign(project.key_path, pre_authentication(content[name]), namespace=EVIDENCE_NAMESPACE)
+            found[f"dsse/{stem}.dsse.json"] = build_envelope(content[name], armour, key.fingerprint)
+            found[f"dsse/{stem}.dsse.sig"] = armour.encode()
+    return found
+
+
+def _in(language: str, stem: str) -> str:
+    return f"{stem}.md" if language == "en" else f"{stem}.{language}.md"
