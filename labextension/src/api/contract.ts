@@ -177,6 +177,28 @@ export interface IDataTransfer {
   readonly objects: number;
 }
 
+/** A zip that verifies without this package. */
+export interface IExportedEvidence {
+  /** The file. */
+  readonly path: string;
+  /** Review it is about. */
+  readonly review: string;
+  /** The reviewed bytes. */
+  readonly model_digest: string;
+  /** State of the review at the export. */
+  readonly state: string;
+  /** Number of signed decisions in it. */
+  readonly statements: number;
+  /** Number of files in it. */
+  readonly files: number;
+  /** Digest of the zip; the same review gives the same bytes. */
+  readonly digest: string;
+  /** Bytes. */
+  readonly size: number;
+  /** Who signed the list of files; empty where the exporter's key may not, and then only what the reviewers signed is protected against somebody who writes the list anew. */
+  readonly signed_by: string;
+}
+
 /** One approval that a release rested on, as the journal's chain tells it. */
 export interface IApproval {
   /** Who approved. */
@@ -577,6 +599,78 @@ export interface IPipelineRun {
   readonly ended_at: string;
   /** Job of each stage that ran. */
   readonly jobs: Readonly<Record<string, string>>;
+}
+
+/** Something in a policy that is allowed and probably not meant. */
+export interface IPolicyWarning {
+  /** The stage; empty for the whole policy. */
+  readonly stage: string;
+  /** Stable identifier: `nothing-required`, `waivable-unused`, … */
+  readonly code: string;
+  /** What it is. */
+  readonly message: string;
+  /** What would be meant. */
+  readonly hint: string;
+}
+
+/** One thing that a stage asks for, in words. */
+export interface IPolicyDemand {
+  /** The stage. */
+  readonly stage: string;
+  /** The check; `approvals` for the people. */
+  readonly check: string;
+  /** `required`, `waivable`, `optional` or `people`. */
+  readonly kind: string;
+  /** What it has to show. */
+  readonly demand: string;
+}
+
+/** One case of a policy test. */
+export interface IPolicyCase {
+  /** Name of the case. */
+  readonly name: string;
+  /** Stage it is judged at. */
+  readonly stage: string;
+  /** Verdict it should have: `allowed`, `denied`, `pending` or `unknown`. */
+  readonly expected: string;
+  /** Verdict it has. */
+  readonly found: string;
+  /** Whether they agree. */
+  readonly is_ok: boolean;
+  /** Why it has that verdict. */
+  readonly reason: string;
+}
+
+/** One past review judged by another policy. */
+export interface IPolicyTrial {
+  /** The review. */
+  readonly review: string;
+  /** Its model. */
+  readonly model: string;
+  /** Its stage. */
+  readonly stage: string;
+  /** Verdict under the policy it was requested under. */
+  readonly before: string;
+  /** Verdict under the other policy. */
+  readonly after: string;
+  /** Whether they agree. */
+  readonly is_same: boolean;
+  /** Why it has the verdict after. */
+  readonly reason: string;
+}
+
+/** A model card in the project. */
+export interface IModelCard {
+  /** Name of the model. */
+  readonly model: string;
+  /** File, relative to the project. */
+  readonly path: string;
+  /** `en` or `ja`. */
+  readonly language: string;
+  /** Whether nothing is missing. */
+  readonly is_complete: boolean;
+  /** What is not written yet, in words. */
+  readonly missing: readonly string[];
 }
 
 /** An error as `application/problem+json` carries it. */
@@ -1059,7 +1153,7 @@ export interface ICheckReport {
 
 /** One signed statement about a candidate. */
 export interface IDecision {
-  /** `approve` or `reject`. */
+  /** `approve`, `reject` or `waive`. */
   readonly verdict: string;
   /** Who signed. */
   readonly principal: string;
@@ -1075,6 +1169,22 @@ export interface IDecision {
   readonly statement_digest: string;
   /** Digest of the armoured signature in the store. */
   readonly signature_digest: string;
+  /** The check that was waived; empty for other verdicts. */
+  readonly check: string;
+}
+
+/** Something that somebody said about a candidate; it decides nothing. */
+export interface IComment {
+  /** Digest of who, when, what and on what. */
+  readonly id: string;
+  /** Who said it. */
+  readonly principal: string;
+  /** UTC time. */
+  readonly at: string;
+  /** `check:<name>`, `metric:<name>` or `cell:<id>`; empty for the whole. */
+  readonly on: string;
+  /** What they said. */
+  readonly text: string;
 }
 
 /** A review with everything that a reviewer looks at. */
@@ -1117,6 +1227,8 @@ export interface IReviewCard {
   readonly needed: readonly string[];
   /** The candidate's own metrics. */
   readonly metrics: Readonly<Record<string, Figure>>;
+  /** What was said about it, in order. */
+  readonly comments: readonly IComment[];
 }
 
 /** One line of `policy/reviewers`. */
@@ -1668,6 +1780,31 @@ export const verbs = {
     path: 'review/reject',
     permission: 'review'
   },
+  'evidence export': {
+    method: 'POST',
+    path: 'evidence/export',
+    permission: 'run'
+  },
+  'review waive': {
+    method: 'POST',
+    path: 'review/waive',
+    permission: 'review'
+  },
+  'review comment': {
+    method: 'POST',
+    path: 'review/comment',
+    permission: 'run'
+  },
+  'policy lint': { method: 'GET', path: 'policy/lint', permission: 'read' },
+  'policy explain': {
+    method: 'GET',
+    path: 'policy/explain',
+    permission: 'read'
+  },
+  'policy test': { method: 'GET', path: 'policy/test', permission: 'read' },
+  'policy try': { method: 'GET', path: 'policy/try', permission: 'read' },
+  'card create': { method: 'POST', path: 'card/create', permission: 'run' },
+  'card show': { method: 'GET', path: 'card/show', permission: 'read' },
   releases: { method: 'GET', path: 'releases', permission: 'read' },
   release: { method: 'POST', path: 'release', permission: 'release' },
   rollback: { method: 'POST', path: 'rollback', permission: 'release' },
@@ -2251,6 +2388,78 @@ export interface IReviewRejectParams {
   readonly reason: string;
 }
 
+/** What `evidence export` takes. */
+export interface IEvidenceExportParams {
+  /** Review id, or the beginning of one that no other review shares. */
+  readonly review: string;
+  /** The zip. */
+  readonly path: string;
+  /** Put the model's own files in as well; without, their digests are in it. Default: false. */
+  readonly with_model?: boolean;
+  /** Replace a file that is there. Default: false. */
+  readonly overwrite?: boolean;
+}
+
+/** What `review waive` takes. */
+export interface IReviewWaiveParams {
+  /** Review id, or the beginning of one that no other review shares. */
+  readonly review: string;
+  /** The check; `policy/gate.toml` lists which may be, under `waivable`. */
+  readonly check: string;
+  /** Why, in at least 20 characters; it becomes part of what you sign. */
+  readonly reason: string;
+}
+
+/** What `review comment` takes. */
+export interface IReviewCommentParams {
+  /** Review id, or the beginning of one that no other review shares. */
+  readonly review: string;
+  /** What you say, at most 4,000 characters. */
+  readonly text: string;
+  /** What it is about: `check:<name>`, `metric:<name>` or `cell:<id>`; the whole by default. Default: "". */
+  readonly on?: string;
+}
+
+/** What `policy lint` takes. */
+export interface IPolicyLintParams {
+  /** Another file than `policy/gate.toml`. Default: "". */
+  readonly path?: string;
+}
+
+/** What `policy explain` takes. */
+export interface IPolicyExplainParams {
+  /** One stage; all by default. Default: "". */
+  readonly stage?: string;
+}
+
+/** What `policy test` takes. */
+export interface IPolicyTestParams {
+  /** The cases. */
+  readonly file: string;
+  /** Another policy than `policy/gate.toml`. Default: "". */
+  readonly path?: string;
+}
+
+/** What `policy try` takes. */
+export interface IPolicyTryParams {
+  /** The policy to try. */
+  readonly path: string;
+}
+
+/** What `card create` takes. */
+export interface ICardCreateParams {
+  /** Name of the model. */
+  readonly model: string;
+  /** `en` or `ja`. Default: "en". */
+  readonly language?: string;
+}
+
+/** What `card show` takes. */
+export interface ICardShowParams {
+  /** Name of the model. */
+  readonly model: string;
+}
+
 /** What `release` takes. */
 export interface IReleaseParams {
   /** Id of the approved review. */
@@ -2418,6 +2627,15 @@ export interface IVerbParams {
   readonly 'review request': IReviewRequestParams;
   readonly 'review approve': IReviewApproveParams;
   readonly 'review reject': IReviewRejectParams;
+  readonly 'evidence export': IEvidenceExportParams;
+  readonly 'review waive': IReviewWaiveParams;
+  readonly 'review comment': IReviewCommentParams;
+  readonly 'policy lint': IPolicyLintParams;
+  readonly 'policy explain': IPolicyExplainParams;
+  readonly 'policy test': IPolicyTestParams;
+  readonly 'policy try': IPolicyTryParams;
+  readonly 'card create': ICardCreateParams;
+  readonly 'card show': ICardShowParams;
   readonly releases: Readonly<Record<string, never>>;
   readonly release: IReleaseParams;
   readonly rollback: IRollbackParams;
@@ -2506,6 +2724,15 @@ export interface IVerbResults {
   readonly 'review request': IReviewCard;
   readonly 'review approve': IReviewCard;
   readonly 'review reject': IReviewCard;
+  readonly 'evidence export': IExportedEvidence;
+  readonly 'review waive': IReviewCard;
+  readonly 'review comment': IReviewCard;
+  readonly 'policy lint': readonly IPolicyWarning[];
+  readonly 'policy explain': readonly IPolicyDemand[];
+  readonly 'policy test': readonly IPolicyCase[];
+  readonly 'policy try': readonly IPolicyTrial[];
+  readonly 'card create': IModelCard;
+  readonly 'card show': IModelCard;
   readonly releases: readonly IReleaseCard[];
   readonly release: IReleaseCard;
   readonly rollback: IReleaseCard;

@@ -159,7 +159,7 @@ function Log(props: {
           },
           {
             key: 'at',
-            label: trans.__('Recorded'),
+            label: trans.__('When'),
             track: 'max-content',
             render: version => (
               <RelativeTime iso={version.created_at} locale={locale} />
@@ -206,7 +206,7 @@ function Log(props: {
                   />
                 )}
                 {version.is_current ? (
-                  trans.__('Current')
+                  trans.__('In the folder')
                 ) : (
                   <CommandButton
                     commands={commands}

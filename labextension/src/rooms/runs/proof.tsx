@@ -95,7 +95,7 @@ export function Proof(props: { room: IRoom; run: IRunCard }): JSX.Element {
             },
             {
               key: 'recorded',
-              label: trans.__('Recorded'),
+              label: trans.__('In the run'),
               track: 'minmax(6em, 1fr)',
               render: item => <span title={item.recorded}>{item.recorded}</span>
             },

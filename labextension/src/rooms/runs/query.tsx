@@ -112,7 +112,7 @@ export function QueryBox(props: { room: IRoom }): JSX.Element {
               ask('');
             }}
           >
-            {trans.__('Clear')}
+            {trans.__('Clear query')}
           </button>
         )}
       </div>
