@@ -273,6 +273,29 @@ VERBS: tuple[Verb, ...] = (
         "evidence", "export", "workbench.review.evidence.bundle:export_evidence", _RUN,
         "Write what proves a review into a zip that verifies without us", ("review", "path"),
     ),
+    Verb(
+        "review", "waive", "workbench.review.waiving:waive", _REVIEW, "Waive a check, signed with your SSH key",
+        ("review", "check"), (("m", "reason"),),
+    ),
+    Verb(
+        "review", "comment", "workbench.review.comments:comment", _RUN, "Say something about a candidate",
+        ("review", "text"),
+    ),
+    Verb(
+        "policy", "lint", "workbench.review.policy_reading:lint_policy", _READ, "Look for what is wrong in a policy",
+        ("path",),
+    ),
+    Verb("policy", "explain", "workbench.review.policy_reading:explain_policy", _READ, "Say what each stage asks for"),
+    Verb(
+        "policy", "test", "workbench.review.policy_trial:run_cases", _READ, "Judge written cases by a policy",
+        ("file",),
+    ),
+    Verb(
+        "policy", "try", "workbench.review.policy_trial:try_policy", _READ, "Judge past reviews by another policy",
+        ("path",),
+    ),
+    Verb("card", "create", "workbench.review.model_cards:create_card", _RUN, "Write an empty model card", ("model",)),
+    Verb("card", "show", "workbench.review.model_cards:show_card", _READ, "Show what a card lacks", ("model",)),
     # serving
     Verb("releases", "", "workbench.serving.releases:list_releases", _READ, "List releases"),
     Verb("release", "", "workbench.serving.releases:release", _RELEASE, "Release an approved model", ("review",)),

@@ -10,7 +10,10 @@ files of ours:
     (n,): class index as int64, or value as float64. No pickled arrays.
 ``reference.npz``
     What training data looked like, for drift: ``quantiles`` (d, q) float64 at q even probabilities from 0 to 1,
-    ``mean`` (d,), ``missing`` (d,) share, ``rows`` () and ``prediction_share`` (classes,).
+    ``mean`` (d,), ``missing`` (d,) share, ``rows`` () and ``prediction_share`` (classes,). ``row_digests`` (k,)
+    uint64, for leaks: the smallest 64-bit digests of distinct training rows, ascending, at most 262,144 of them.
+
+``card.md`` may lie beside them: what the model is for, for people (:mod:`workbench.review.checks.model_card`).
 """
 
 from __future__ import annotations
@@ -26,6 +29,7 @@ MANIFEST_FILE = "workbench.json"
 HOLDOUT_FILE = "holdout.npz"
 REFERENCE_FILE = "reference.npz"
 ONNX_FILE = "model.onnx"
+CARD_FILE = "card.md"
 _NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,63}")
 
 

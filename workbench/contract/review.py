@@ -35,7 +35,7 @@ class Decision:
     """One signed statement about a candidate.
 
     Attributes:
-        verdict: ``approve`` or ``reject``.
+        verdict: ``approve``, ``reject`` or ``waive``.
         principal: Who signed.
         fingerprint: The key that signed.
         assurance: An :class:`~workbench.contract.status.Assurance`.
@@ -43,6 +43,7 @@ class Decision:
         reason: What the reviewer said.
         statement_digest: Digest of the signed bytes in the store.
         signature_digest: Digest of the armoured signature in the store.
+        check: The check that was waived; empty for other verdicts.
     """
 
     verdict: str
@@ -53,6 +54,26 @@ class Decision:
     reason: str
     statement_digest: str
     signature_digest: str
+    check: str = ""
+
+
+@dataclass(frozen=True)
+class Comment:
+    """Something that somebody said about a candidate; it decides nothing.
+
+    Attributes:
+        id: Digest of who, when, what and on what.
+        principal: Who said it.
+        at: UTC time.
+        on: ``check:<name>``, ``metric:<name>`` or ``cell:<id>``; empty for the whole.
+        text: What they said.
+    """
+
+    id: str
+    principal: str
+    at: str
+    on: str
+    text: str
 
 
 @dataclass(frozen=True)
@@ -79,6 +100,7 @@ class ReviewCard:
         decisions: The decisions, in order.
         needed: What is still needed, in words; empty where it can be released.
         metrics: The candidate's own metrics.
+        comments: What was said about it, in order.
     """
 
     id: str
@@ -100,6 +122,7 @@ class ReviewCard:
     decisions: tuple[Decision, ...] = ()
     needed: tuple[str, ...] = ()
     metrics: dict[str, float] = field(default_factory=dict)
+    comments: tuple[Comment, ...] = ()
 
 
 @dataclass(frozen=True)

@@ -40,7 +40,9 @@ _COLUMNS: dict[str, tuple[str, ...]] = {
     "Mismatch": ("level", "part", "name", "recorded", "found", "detail"),
     "LineageNode": ("kind", "name", "label", "at", "actor"),
     "CheckReport": ("name", "result", "summary", "duration_s"),
-    "Decision": ("verdict", "principal", "assurance", "at", "reason"),
+    "Decision": ("verdict", "check", "principal", "assurance", "at", "reason"),
+    "Comment": ("principal", "on", "text", "at"),
+    "PolicyTrial": ("review", "model", "stage", "before", "after", "reason"),
     "ReleaseCard": ("id", "channel", "version", "state", "model_digest", "approvers", "assurance", "released_at"),
     "ReleaseInterval": ("channel", "version", "since", "until", "how", "model_digest", "review", "approvals"),
     "RunnerCard": (

@@ -2,21 +2,25 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 from workbench.contract.review import CheckReport, ReviewCard
 from workbench.contract.status import CheckResult, ReviewState
-from workbench.foundation.errors import DeniedError
+from workbench.foundation.errors import DeniedError, WorkbenchError
 from workbench.foundation.project import Project
 from workbench.review.checking import is_checker_dead
 from workbench.review.decision import approvers
 from workbench.review.policy import load_policy
 from workbench.review.record import Review, required_checks
 from workbench.review.staleness import why_stale
+from workbench.review.standing import WAIVE, standing_waivers, unwaived
 
 
 def card_of(project: Project, review: Review, *, is_thorough: bool) -> ReviewCard:
     """Return the card; ``is_thorough`` also looks at the bytes again."""
     stale = why_stale(project, review, is_thorough=is_thorough)
     shown = _with_unknown(project, review)
+    waived = set() if stale else _waived(project, review)
     return ReviewCard(
         id=review.id,
         model=review.model,
@@ -33,11 +37,32 @@ def card_of(project: Project, review: Review, *, is_thorough: bool) -> ReviewCar
         requester=review.requester,
         author=review.author,
         requested_at=review.requested_at,
-        checks=tuple(sorted(shown.checks, key=lambda report: not report.is_required)),
+        checks=tuple(
+            sorted((_as_waived(report, waived) for report in shown.checks), key=lambda report: not report.is_required)
+        ),
         decisions=review.decisions,
         needed=_needed(project, shown, stale),
         metrics=review.metrics,
+        comments=review.comments,
     )
+
+
+def _waived(project: Project, review: Review) -> set[str]:
+    """Return the checks that a waiver stands for; a policy that cannot be read waives nothing."""
+    if all(decision.verdict != WAIVE for decision in review.decisions):
+        return set()
+    try:
+        rule = load_policy(project).rule(review.stage)
+    except WorkbenchError:
+        return set()
+    return set(standing_waivers(project, review, rule)) & set(review.blocking(rule.required))
+
+
+def _as_waived(report: CheckReport, waived: set[str]) -> CheckReport:
+    """Show a waived check as waived; its sentence still says what was found."""
+    if report.name not in waived:
+        return report
+    return replace(report, result=CheckResult.WAIVED.value, summary=f"Waived; was {report.result}: {report.summary}")
 
 
 def _with_unknown(project: Project, review: Review) -> Review:
@@ -71,11 +96,13 @@ def _needed(project: Project, review: Review, stale: tuple[str, ...]) -> tuple[s
     rule = load_policy(project).rule(review.stage)
     summaries = {report.name: report.summary for report in review.checks}
     words = []
-    for name, result in review.blocking(rule.required).items():
+    blocking = unwaived(review.blocking(rule.required), standing_waivers(project, review, rule))
+    for name, result in blocking.items():
         if result == CheckResult.UNKNOWN:
             words.append(f"a result of check {name}, which is unknown: {again}")
         else:
-            words.append(f"check {name} to pass: {summaries[name]}")
+            waive = f", or a waiver: mlops review waive {review.id} {name}" if name in rule.waivable else ""
+            words.append(f"check {name} to pass: {summaries[name]}{waive}")
     missing = rule.approvals - len(approvers(project, review))
     if missing > 0:
         who = "one reviewer" if missing == 1 else f"{missing} reviewers"

@@ -92,10 +92,10 @@ def _check(project: Project, review: Review) -> None:
     )
     reports: list[CheckReport] = []
     for name in CHECK_NAMES:
-        if name not in rule.required and name not in _ALWAYS:
+        if name not in rule.required and name not in rule.optional and name not in _ALWAYS:
             continue
         is_required = name in rule.required
-        if name != "format" and reports and reports[0].result != CheckResult.PASS:
+        if reports and reports[0].name == "format" and reports[0].result != CheckResult.PASS:
             # A file that is not plainly a model is not opened by anything else either.
             reports.append(skip_check(project, name, is_required, "Not run: the file format did not pass"))
         else:

@@ -20,8 +20,18 @@ from workbench.review.persons import Person, person_of
 from workbench.review.policy import StageRule, load_policy
 from workbench.review.record import Review, evidence_bytes, save
 from workbench.review.staleness import why_stale
-from workbench.review.statement import Grant, Statement, Verdict, build_statement, check_is_other, verify_decision
+from workbench.review.standing import standing_waivers, unwaived
+from workbench.review.statement import (
+    Grant,
+    Statement,
+    Verdict,
+    build_statement,
+    check_is_other,
+    verify_decision,
+    waiver_list,
+)
 
+_DECIDING = tuple(verdict.namespace for verdict in Verdict)
 _CLOSED = (ReviewState.APPROVED, ReviewState.REJECTED)
 
 
@@ -82,6 +92,7 @@ def _decide(project: Project, review: Review, verdict: Verdict, reason: str) -> 
         principal=project.actor,
         at=datetime.now(UTC).isoformat(timespec="seconds"),
         reason=reason,
+        waivers=waiver_list(item.digest for item in standing_waivers(project, review, rule).values()),
     )
     _record(project, review, rule, statement, signer)
 
@@ -175,19 +186,20 @@ def check_is_open(project: Project, review: Review) -> None:
         raise PendingError("checks-running", f"{review.id} is still being checked", f"mlops review show {review.id}")
 
 
-def check_signer(project: Project, review: Review, rule: StageRule) -> Signer:
-    """Refuse whoever may not decide on this review."""
+def check_signer(project: Project, review: Review, rule: StageRule, namespaces: tuple[str, ...] = _DECIDING) -> Signer:
+    """Refuse whoever may not decide on this review, or not sign for these purposes."""
     if project.key_path is None:
         raise DeniedError("identity-missing", f"{project.actor} has no SSH key here", "mlops identity create")
     key = read_public_key(project.key_path)
     allowed = load_reviewers(project)
     now = datetime.now(UTC)
-    namespaces = [verdict.namespace for verdict in Verdict]
     if not all(project.actor in allowed.principals_of(key, namespace, now) for namespace in namespaces):
         raise DeniedError(
             "reviewer-unknown",
             f"{project.actor} with key {key.fingerprint} is no reviewer here",
-            f"an owner adds them: mlops reviewers add {project.actor} <id_….pub>",
+            f"an owner adds them: mlops reviewers add {project.actor} <id_….pub>"
+            if namespaces == _DECIDING
+            else f"an owner writes {namespaces[-1]} into their line's namespaces in policy/reviewers",
         )
     try:
         person = person_of(allowed, name=project.actor, key=key.blob)
@@ -200,7 +212,7 @@ def check_signer(project: Project, review: Review, rule: StageRule) -> Signer:
 
 
 def check_evidence(project: Project, review: Review, rule: StageRule) -> None:
-    """Refuse unless every required check passed, as the evidence that will be signed says.
+    """Refuse unless every required check passed or is waived, as the evidence that will be signed says.
 
     Raises:
         UnknownResultError: ``check-unknown``: unknown is not pass.
@@ -211,7 +223,7 @@ def check_evidence(project: Project, review: Review, rule: StageRule) -> None:
     if data != evidence_bytes(review.checks):
         raise IntegrityError("evidence-changed", f"The checks of {review.id} were edited", "request a new review")
     kept = review.changed(checks=tuple(CheckReport(**report) for report in json.loads(data)))
-    blocking = kept.blocking(rule.required)
+    blocking = unwaived(kept.blocking(rule.required), standing_waivers(project, review, rule))
     unknown = [name for name, result in blocking.items() if result == CheckResult.UNKNOWN]
     if unknown:
         raise UnknownResultError(
@@ -238,7 +250,8 @@ def _has_decided(project: Project, review: Review, verdict: Verdict) -> bool:
 
 
 def build_grant(project: Project, review: Review) -> Grant:
-    """Collect what proves a review; nothing is verified here beyond the bytes' own digests."""
+    """Collect what proves a review; of approvals nothing is verified here beyond the bytes' own digests."""
+    waivers = standing_waivers(project, review, load_policy(project).rule(review.stage))
     return Grant(
         review=review.id,
         model=review.model,
@@ -255,4 +268,5 @@ def build_grant(project: Project, review: Review) -> Grant:
             if d.verdict == Verdict.APPROVE
         ),
         commit_author=review.commit_author,
+        waivers=tuple((item.text, item.signature) for item in waivers.values()),
     )

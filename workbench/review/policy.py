@@ -1,8 +1,9 @@
 """``policy/gate.toml``: what a model has to show, and who has to agree, before it reaches a stage.
 
-The dataclasses below are the schema. The file is data in Git, changed by review like code; the digest of its bytes goes
-into every decision, so a decision made under one policy is worth nothing under another. Whatever is wrong with the
-file (missing, misspelt, out of range) denies: a gate that cannot read its rules stays shut.
+The dataclasses in :mod:`~workbench.review.policy_rules` are the schema. The file is data in Git, changed by review like
+code; the digest of its bytes goes into every decision, so a decision made under one policy is worth nothing under
+another. Whatever is wrong with the file (missing, misspelt, out of range) denies: a gate that cannot read its rules
+stays shut.
 
 Imported by the model runner: standard library and foundation only.
 """
@@ -10,7 +11,7 @@ Imported by the model runner: standard library and foundation only.
 from __future__ import annotations
 
 import tomllib
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -18,15 +19,35 @@ from typing import TYPE_CHECKING
 from workbench.foundation.canonical import digest_bytes
 from workbench.foundation.config import TomlReader
 from workbench.foundation.errors import DeniedError, NotFoundError, UsageError, did_you_mean
+from workbench.review.policy_rules import (
+    CHECK_NAMES,
+    COMPARISONS,
+    LEVELS,
+    NEVER_WAIVED,
+    MetricRule,
+    ReproducedRule,
+    StageRule,
+)
 
 if TYPE_CHECKING:
     from workbench.foundation.project import Project
 
+__all__ = [
+    "CHECK_NAMES",
+    "DEFAULT_POLICY",
+    "POLICY_PATH",
+    "REVIEWERS_PATH",
+    "MetricRule",
+    "Policy",
+    "ReproducedRule",
+    "StageRule",
+    "load_policy",
+    "parse_policy",
+    "read_policy",
+]
+
 POLICY_PATH = Path("policy") / "gate.toml"
 REVIEWERS_PATH = Path("policy") / "reviewers"
-
-CHECK_NAMES = ("format", "schema", "metric", "reproduced")
-"""Checks that ``required`` may name; ``checks/`` holds one file for each."""
 
 DEFAULT_POLICY = """\
 # What a model has to show, and who has to agree, before it reaches a stage.
@@ -60,60 +81,7 @@ tolerance = 1e-6              # largest difference of a metric, relative to its 
 """
 """What a template puts into a new project."""
 
-COMPARISONS = ("non-inferior", "superior")
-
-
-@dataclass(frozen=True)
-class MetricRule:
-    """When the ``metric`` check passes.
-
-    Attributes:
-        comparison: ``non-inferior``: the interval of the difference stays above ``-margin``; ``superior``: above 0.
-        margin: Acceptable loss, in the metric's own unit.
-        confidence: Of the two-sided interval.
-        minimum: What the metric must reach (or, for an error, stay below) whatever it is compared with.
-        minimum_rows: Fewer holdout rows than this decide nothing.
-        resamples: Bootstrap resamples.
-    """
-
-    comparison: str = "non-inferior"
-    margin: float = 0.01
-    confidence: float = 0.95
-    minimum: float | None = None
-    minimum_rows: int = 100
-    resamples: int = 4000
-
-
-@dataclass(frozen=True)
-class ReproducedRule:
-    """When the ``reproduced`` check passes.
-
-    Attributes:
-        tolerance: Largest difference of a metric, relative to its size.
-        timeout_s: Seconds to wait for the replay; after that the result is unknown.
-    """
-
-    tolerance: float = 1e-6
-    timeout_s: float = 3600.0
-
-
-@dataclass(frozen=True)
-class StageRule:
-    """What one stage asks for.
-
-    Attributes:
-        required: Checks that must pass.
-        approvals: People who must approve.
-        allow_self: Whether requester and author count among them.
-        metric: Thresholds of ``metric``.
-        reproduced: Thresholds of ``reproduced``.
-    """
-
-    required: tuple[str, ...]
-    approvals: int
-    allow_self: bool = False
-    metric: MetricRule = MetricRule()
-    reproduced: ReproducedRule = ReproducedRule()
+_INFINITY = float("inf")
 
 
 @dataclass(frozen=True)
@@ -190,26 +158,58 @@ def read_policy(path: Path) -> tuple[Policy, bytes]:
         raise DeniedError("policy-invalid", error.message, error.hint) from error
 
 
+_Asked = tuple[bool, str, str, str]
+
+
 def _check_values(reader: TomlReader, stage: str, rule: StageRule) -> None:
     """Refuse values that are of the right type and make no sense; a comparison with NaN is false, so NaN is refused."""
-    metric, replay = rule.metric, rule.reproduced
-    unknown = next((check for check in rule.required if check not in CHECK_NAMES), "")
-    is_name = stage.replace("-", "").replace("_", "").isalnum()
-    comparison_hint = did_you_mean(metric.comparison, COMPARISONS)
-    asked: tuple[tuple[bool, str, str, str], ...] = (
-        (is_name, "", "must be letters, digits, - and _", "channels are called model@stage"),
-        (not unknown, "required", f"names no check '{unknown}'", did_you_mean(unknown, CHECK_NAMES)),
-        (rule.approvals >= 1, "approvals", "must be 1 or more", "a release without a signature cannot be verified"),
-        (metric.comparison in COMPARISONS, "metric.comparison", "is neither comparison", comparison_hint),
-        (0 <= metric.margin < float("inf"), "metric.margin", "must be 0 or more", "0.01 is one point in a hundred"),
-        (0.5 <= metric.confidence < 1, "metric.confidence", "must be at least 0.5 and below 1", "0.95 is usual"),
-        (metric.minimum is None or abs(metric.minimum) < float("inf"), "metric.minimum", "must be a number", ""),
-        (metric.minimum_rows >= 2, "metric.minimum_rows", "must be 2 or more", "100 is usual"),
-        (1000 <= metric.resamples <= 100_000, "metric.resamples", "must be 1000 to 100000", "4000 is usual"),
-        (0 <= replay.tolerance < 1, "reproduced.tolerance", "must be at least 0 and below 1", "1e-6 is usual"),
-        (0 < replay.timeout_s < float("inf"), "reproduced.timeout_s", "must be above 0", "3600 is usual"),
-    )
-    for is_met, key, fault, hint in asked:
+    for is_met, key, fault, hint in (*_of_stage(stage, rule), *_of_first_checks(rule), *_of_other_checks(rule)):
         if not is_met:
             where = ("stages", stage, *(key.split(".") if key else ()))
             raise UsageError("policy-value", f"{reader.at(where)}: '{'.'.join(where)}' {fault}", hint)
+
+
+def _of_stage(stage: str, rule: StageRule) -> Iterator[_Asked]:
+    is_name = stage.replace("-", "").replace("_", "").isalnum()
+    yield is_name, "", "must be letters, digits, - and _", "channels are called model@stage"
+    for key in ("required", "optional", "waivable"):
+        unknown = next((check for check in getattr(rule, key) if check not in CHECK_NAMES), "")
+        yield not unknown, key, f"names no check '{unknown}'", did_you_mean(unknown, CHECK_NAMES)
+    never = next((check for check in rule.waivable if check in NEVER_WAIVED), "")
+    yield not never, "waivable", f"names '{never}', which nobody may waive", "what is no model is opened by nothing"
+    yield rule.approvals >= 1, "approvals", "must be 1 or more", "a release without a signature cannot be verified"
+
+
+def _of_first_checks(rule: StageRule) -> tuple[_Asked, ...]:
+    metric, replay = rule.metric, rule.reproduced
+    comparison_hint = did_you_mean(metric.comparison, COMPARISONS)
+    return (
+        (metric.comparison in COMPARISONS, "metric.comparison", "is neither comparison", comparison_hint),
+        (0 <= metric.margin < _INFINITY, "metric.margin", "must be 0 or more", "0.01 is one point in a hundred"),
+        (0.5 <= metric.confidence < 1, "metric.confidence", "must be at least 0.5 and below 1", "0.95 is usual"),
+        (metric.minimum is None or abs(metric.minimum) < _INFINITY, "metric.minimum", "must be a number", ""),
+        (metric.minimum_rows >= 2, "metric.minimum_rows", "must be 2 or more", "100 is usual"),
+        (1000 <= metric.resamples <= 100_000, "metric.resamples", "must be 1000 to 100000", "4000 is usual"),
+        (0 <= replay.tolerance < 1, "reproduced.tolerance", "must be at least 0 and below 1", "1e-6 is usual"),
+        (0 < replay.timeout_s < _INFINITY, "reproduced.timeout_s", "must be above 0", "3600 is usual"),
+    )
+
+
+def _of_other_checks(rule: StageRule) -> tuple[_Asked, ...]:
+    level, budget, leakage, slices = rule.inputs.minimum_level, rule.budget, rule.leakage, rule.slices
+    return (
+        (level in LEVELS, "inputs.minimum_level", f"'{level}' is no level", f"known: {', '.join(LEVELS)}"),
+        (rule.card.minimum_words >= 1, "card.minimum_words", "must be 1 or more", "5 is usual"),
+        (_is_limit(budget.size_bytes), "budget.size_bytes", "must be above 0", "50_000_000 are 50 MB"),
+        (_is_limit(budget.memory_bytes), "budget.memory_bytes", "must be above 0", "500_000_000 are 500 MB"),
+        (_is_limit(budget.latency_ms), "budget.latency_ms", "must be above 0", "5.0 is 5 milliseconds"),
+        (0 <= leakage.overlap <= 1, "leakage.overlap", "must be 0 to 1", "0.01 is one row in a hundred"),
+        (0 < leakage.oracle <= 1, "leakage.oracle", "must be above 0 and at most 1", "0.99 is usual"),
+        (0 <= slices.gap < _INFINITY, "slices.gap", "must be 0 or more", "0.1 is usual"),
+        (slices.minimum_rows >= 2, "slices.minimum_rows", "must be 2 or more", "50 is usual"),
+        (2 <= slices.bins <= 100, "slices.bins", "must be 2 to 100", "4 is usual"),
+    )
+
+
+def _is_limit(value: float | None) -> bool:
+    return value is None or 0 < value < _INFINITY

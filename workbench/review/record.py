@@ -9,7 +9,7 @@ from __future__ import annotations
 from dataclasses import asdict, dataclass, fields, replace
 from typing import Any
 
-from workbench.contract.review import CheckReport, Decision
+from workbench.contract.review import CheckReport, Comment, Decision
 from workbench.contract.status import CheckResult, ReviewState
 from workbench.foundation.canonical import canonical_json, digest_json
 from workbench.foundation.errors import NotFoundError, UsageError, did_you_mean
@@ -57,6 +57,7 @@ class Review:
     champion_digest: str = ""
     checks: tuple[CheckReport, ...] = ()
     decisions: tuple[Decision, ...] = ()
+    comments: tuple[Comment, ...] = ()
 
     @property
     def subject(self) -> str:
@@ -101,10 +102,12 @@ def save(transaction: Transaction, review: Review) -> None:
 def read(record: Record) -> Review:
     """Return the review that a record holds."""
     own = ("id", "state", "revision")
-    body = {item.name: record.body[item.name] for item in fields(Review) if item.name not in own}
+    kept = {"comments": (), **record.body}  # a review that was written before there were comments
+    body = {item.name: kept[item.name] for item in fields(Review) if item.name not in own}
     body["dataset_versions"] = tuple(body["dataset_versions"])
     body["checks"] = tuple(CheckReport(**report) for report in body["checks"])
     body["decisions"] = tuple(Decision(**decision) for decision in body["decisions"])
+    body["comments"] = tuple(Comment(**comment) for comment in body["comments"])
     return Review(id=record.id, state=record.state, revision=record.revision, **body)
 
 

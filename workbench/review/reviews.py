@@ -22,6 +22,7 @@ from workbench.review.people import load_reviewers
 from workbench.review.policy import POLICY_PATH, Policy, load_policy, read_policy
 from workbench.review.record import NOUN, Review, find_review, is_live, read, review_id, save
 from workbench.review.staleness import are_bytes_intact, why_stale
+from workbench.review.standing import standing_waivers, unwaived
 from workbench.review.statement import Grant, Verdict, verify_grant
 
 
@@ -54,7 +55,8 @@ def request_review(project: Project, model: str, to: str = "production", wait: b
     elif review.state == ReviewState.CHECKING:
         start = is_checker_dead(project, review)
     else:
-        start = review.state == ReviewState.OPEN and CheckResult.UNKNOWN in review.blocking(rule.required).values()
+        blocking = unwaived(review.blocking(rule.required), standing_waivers(project, review, rule))
+        start = review.state == ReviewState.OPEN and CheckResult.UNKNOWN in blocking.values()
     if start and not is_new:
         review = _reopen(project, review)
     if wait:

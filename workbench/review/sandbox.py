@@ -63,7 +63,7 @@ def run_sandboxed(
     Args:
         store: Where the model lies.
         model_digest: The model.
-        task: ``examine`` or ``predict``.
+        task: ``examine``, ``predict``, ``load_rows`` or ``measure``.
         arguments: JSON for the task.
         arrays: Arrays for the task.
         timeout_s: Seconds until the child is killed.

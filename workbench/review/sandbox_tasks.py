@@ -14,6 +14,8 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
+from workbench.review.sandbox_measure import load_rows, measure
+
 Arrays = dict[str, npt.NDArray[Any]]
 Answer = tuple[dict[str, Any], Arrays]
 _MAX_TEXT_BYTES = 1 << 20
@@ -58,7 +60,12 @@ def predict(model: Path, task: Mapping[str, Any], arrays: Arrays) -> Answer:
     return values, results
 
 
-TASKS: Mapping[str, Callable[[Path, Mapping[str, Any], Arrays], Answer]] = {"examine": examine, "predict": predict}
+TASKS: Mapping[str, Callable[[Path, Mapping[str, Any], Arrays], Answer]] = {
+    "examine": examine,
+    "predict": predict,
+    "load_rows": load_rows,
+    "measure": measure,
+}
 
 
 def _answers(path: Path, inputs: npt.NDArray[Any], output: str) -> tuple[npt.NDArray[Any], dict[str, Any]]:

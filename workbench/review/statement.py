@@ -20,19 +20,42 @@ from __future__ import annotations
 
 import json
 import re
+from collections.abc import Iterable
 from dataclasses import asdict, dataclass, fields
 from datetime import UTC, datetime, timedelta
 from enum import StrEnum
 from typing import Any
 
-from workbench.foundation.canonical import canonical_json
+from workbench.foundation.canonical import digest_bytes
 from workbench.foundation.errors import DeniedError, IntegrityError, WorkbenchError
 from workbench.foundation.identity import AllowedSigners, verify
 from workbench.foundation.store import Store
 from workbench.review.persons import Person, person_of
 from workbench.review.policy import Policy, StageRule, parse_policy
+from workbench.review.waiver import (
+    STATEMENT_TYPE,
+    WAIVE_NAMESPACE,
+    Waiver,
+    check_is_waivable,
+    intoto_bytes,
+    verify_waiver,
+)
 
-STATEMENT_TYPE = "https://in-toto.io/Statement/v1"
+__all__ = [
+    "NAMESPACES",
+    "PREDICATE_TYPE",
+    "STATEMENT_TYPE",
+    "Grant",
+    "Statement",
+    "Verdict",
+    "build_statement",
+    "check_is_other",
+    "parse_statement",
+    "verify_decision",
+    "verify_grant",
+    "waiver_list",
+]
+
 PREDICATE_TYPE = "urn:mlops-workbench:decision:v1"
 _CLOCK_SKEW = timedelta(minutes=5)
 _DIGEST = re.compile(r"sha256:[0-9a-f]{64}")
@@ -51,7 +74,8 @@ class Verdict(StrEnum):
         return f"mlops-workbench.{self.value}"
 
 
-NAMESPACES = tuple(verdict.namespace for verdict in Verdict)
+NAMESPACES = (*(verdict.namespace for verdict in Verdict), WAIVE_NAMESPACE)
+"""Purposes that a reviewer's key is allowed for."""
 CHECKPOINT_NAMESPACE = "mlops-workbench.checkpoint"
 """Purpose of a signature under the journal's end; worthless as an approval."""
 EVIDENCE_NAMESPACE = "mlops-workbench.evidence"
@@ -76,6 +100,8 @@ class Statement:
         principal: Who signs.
         at: UTC time of signing.
         reason: What the reviewer says; may be empty.
+        waivers: Digests of the signed waivers that stood, sorted, one space between; an approval is worth nothing
+            beside others. Empty and left out of the signed bytes where none stood.
     """
 
     verdict: str
@@ -91,6 +117,7 @@ class Statement:
     principal: str
     at: str
     reason: str
+    waivers: str = ""
 
 
 @dataclass(frozen=True)
@@ -109,6 +136,7 @@ class Grant:
         author: Who ran the training.
         statements: (signed text, armoured signature) of each approval.
         commit_author: Who wrote the commit; empty without one.
+        waivers: (signed text, armoured signature) of each waiver that the approvals name.
     """
 
     review: str
@@ -122,10 +150,13 @@ class Grant:
     author: str
     statements: tuple[tuple[str, str], ...]
     commit_author: str = ""
+    waivers: tuple[tuple[str, str], ...] = ()
 
     def to_json(self) -> dict[str, Any]:
-        """Return the grant as JSON; :meth:`from_json` is its inverse."""
-        return {**asdict(self), "statements": [list(pair) for pair in self.statements]}
+        """Return the grant as JSON; :meth:`from_json` is its inverse. Without waivers it does not speak of them."""
+        value = {**asdict(self), "statements": [list(pair) for pair in self.statements]}
+        del value["waivers"]
+        return {**value, "waivers": [list(pair) for pair in self.waivers]} if self.waivers else value
 
     @classmethod
     def from_json(cls, value: Any) -> Grant:
@@ -135,15 +166,17 @@ class Grant:
             IntegrityError: ``grant-malformed``.
         """
         try:
-            if set(value) != {field.name for field in fields(cls)}:
+            if {*value, "waivers"} != {field.name for field in fields(cls)}:
                 raise ValueError("its fields are not those of a grant")
             pairs = tuple((text, signature) for text, signature in value["statements"])
-            grant = cls(**{**value, "statements": pairs})
+            waivers = tuple((text, signature) for text, signature in value.get("waivers", ()))
+            grant = cls(**{**value, "statements": pairs, "waivers": waivers})
         except (TypeError, ValueError, KeyError) as error:
             raise IntegrityError(
                 "grant-malformed", f"Not a grant: {error}", "release it again: mlops release"
             ) from error
-        texts = [item for pair in pairs for item in pair] + [v for k, v in value.items() if k != "statements"]
+        plain = [v for k, v in value.items() if k not in ("statements", "waivers")]
+        texts = [item for pair in (*pairs, *waivers) for item in pair] + plain
         if not all(isinstance(text, str) for text in texts):
             raise IntegrityError(
                 "grant-malformed", "A field of the grant is no text", "release it again: mlops release"
@@ -154,14 +187,9 @@ class Grant:
 def build_statement(statement: Statement) -> bytes:
     """Return the canonical bytes that are signed."""
     predicate = {k: v for k, v in asdict(statement).items() if k not in ("model", "model_digest")}
-    return canonical_json(
-        {
-            "_type": STATEMENT_TYPE,
-            "subject": [{"name": statement.model, "digest": {"sha256": statement.model_digest.partition(":")[2]}}],
-            "predicateType": PREDICATE_TYPE,
-            "predicate": predicate,
-        }
-    )
+    if not statement.waivers:
+        del predicate["waivers"]
+    return intoto_bytes(statement.model, statement.model_digest, PREDICATE_TYPE, predicate)
 
 
 def parse_statement(data: bytes) -> Statement:
@@ -236,10 +264,13 @@ def verify_grant(grant: Grant, store: Store, allowed: AllowedSigners, policy: Po
     if grant.channel != f"{grant.model}@{grant.stage}":
         raise IntegrityError("grant-malformed", f"'{grant.channel}' is not {grant.model}@{grant.stage}", _RESIGN)
     rules = _rules(grant, store, policy)
+    waived = _verify_waivers(grant, allowed, rules)
     approvers: list[tuple[str, Person]] = []
     for text, signature in grant.statements:
         statement = verify_decision(text, signature, allowed, Verdict.APPROVE)
         _check_binding(statement, grant)
+        if statement.waivers != waived:
+            raise IntegrityError("grant-mismatch", "The approval was given beside other waivers", _RESIGN)
         person = person_of(allowed, name=statement.principal)
         if not all(rule.allow_self for rule in rules):
             check_is_other(person, allowed, grant.requester, grant.author, grant.commit_author)
@@ -270,6 +301,24 @@ def check_is_other(person: Person, allowed: AllowedSigners, *involved: str) -> N
             )
 
 
+def waiver_list(digests: Iterable[str]) -> str:
+    """Return what an approval says about waivers: their digests, sorted."""
+    return " ".join(sorted(digests))
+
+
+def _verify_waivers(grant: Grant, allowed: AllowedSigners, rules: tuple[StageRule, ...]) -> str:
+    """Verify each waiver as an approval is, under both policies, and return their list as approvals name it."""
+    for text, signature in grant.waivers:
+        waiver = verify_waiver(text, signature, allowed)
+        _check_binding(waiver, grant)
+        for rule in rules:
+            check_is_waivable(rule, waiver.check)
+        if not all(rule.allow_self for rule in rules):
+            person = person_of(allowed, name=waiver.principal)
+            check_is_other(person, allowed, grant.requester, grant.author, grant.commit_author)
+    return waiver_list(digest_bytes(text.encode()) for text, _ in grant.waivers)
+
+
 def _rules(grant: Grant, store: Store, policy: Policy) -> tuple[StageRule, StageRule]:
     """Return the rule that was signed and the rule that stands now."""
     try:
@@ -281,13 +330,14 @@ def _rules(grant: Grant, store: Store, policy: Policy) -> tuple[StageRule, Stage
         raise DeniedError("policy-invalid", error.message, error.hint) from error
 
 
-def _check_binding(statement: Statement, grant: Grant) -> None:
+def _check_binding(statement: Statement | Waiver, grant: Grant) -> None:
     """Refuse a statement about anything else than the grant: other bytes, stage, review, policy or people."""
+    kind = "waiver" if isinstance(statement, Waiver) else "approval"
     bound = ("model", "model_digest", "stage", "review", "policy_digest", "evidence_digest")
     for name in (*bound, "requester", "author", "commit_author"):
         if getattr(statement, name) != getattr(grant, name):
             raise IntegrityError(
                 "grant-mismatch",
-                f"The approval is about another {name.replace('_', ' ')} than the release",
+                f"The {kind} is about another {name.replace('_', ' ')} than the release",
                 f"request a review of these bytes: mlops review request {grant.model}",
             )

@@ -9,6 +9,8 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
+from workbench.experiment.model.row_digests import kept_digests
+
 Array = npt.NDArray[Any]
 
 QUANTILES = 4_096
@@ -39,6 +41,7 @@ def reference(rows: Array, answers: Array, classes: int) -> dict[str, Array]:
         "missing": np.isnan(rows).mean(axis=0, dtype=np.float64),
         "rows": np.array(len(rows), dtype=np.int64),
         "prediction_share": share.astype(np.float64),
+        "row_digests": kept_digests(rows),
     }
 
 

@@ -118,6 +118,13 @@ def shared_confidence(confidence: float, attempts: int) -> float:
     return 1.0 - (1.0 - confidence) / max(1, attempts)
 
 
+def score(metric: str, truth: npt.NDArray[np.generic], answers: npt.NDArray[np.generic], *, classes: int) -> float:
+    """Return one model's metric on rows as they are; the arguments are those of :func:`compare`."""
+    kind = METRICS[metric]
+    sums = kind.columns(np.asarray(truth, np.float64), np.asarray(answers, np.float64), classes).sum(axis=0)
+    return float(kind.finish(sums[None, :], np.array([[float(len(truth))]]))[0])
+
+
 def majority(truth: npt.NDArray[np.generic], *, classes: int) -> npt.NDArray[np.generic]:
     """Return the answers of a model that has learnt nothing: the most frequent class, or the median."""
     values, counts = np.unique(truth, return_counts=True)

@@ -10,7 +10,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from typing import Any
 
-from workbench.contract.model import HOLDOUT_FILE, MANIFEST_FILE, ONNX_FILE, REFERENCE_FILE
+from workbench.contract.model import CARD_FILE, HOLDOUT_FILE, MANIFEST_FILE, ONNX_FILE, REFERENCE_FILE
 from workbench.contract.status import CheckResult
 from workbench.review.checks.check import CheckInput, Outcome
 from workbench.review.sandbox import run_sandboxed
@@ -19,6 +19,7 @@ REQUIRED_FILES = frozenset({"MLmodel", ONNX_FILE, MANIFEST_FILE})
 ALLOWED_FILES = REQUIRED_FILES | {
     HOLDOUT_FILE,
     REFERENCE_FILE,
+    CARD_FILE,
     "conda.yaml",
     "python_env.yaml",
     "requirements.txt",

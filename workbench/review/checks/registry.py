@@ -18,6 +18,13 @@ CHECKS: Mapping[str, str] = {
     "format": "workbench.review.checks.file_format",
     "schema": "workbench.review.checks.schema",
     "metric": "workbench.review.checks.metric",
+    "inputs": "workbench.review.checks.inputs",
+    "dependencies": "workbench.review.checks.dependencies",
+    "hygiene": "workbench.review.checks.hygiene",
+    "card": "workbench.review.checks.model_card",
+    "budget": "workbench.review.checks.budget",
+    "leakage": "workbench.review.checks.leakage",
+    "slices": "workbench.review.checks.slices",
     "reproduced": "workbench.review.checks.reproduced",
 }
 """Module of each check; policy may name exactly these."""

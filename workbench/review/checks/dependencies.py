@@ -1,0 +1,75 @@
+"""``dependencies``: what the model says it needs is pinned, is what the run used, and is what is installed here now.
+
+"Here" is where the checks run. Packages that only the notebook used may differ; they are counted, not judged.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+
+from workbench.contract.status import CheckResult
+from workbench.experiment.capture.environment import environment
+from workbench.experiment.levels.facts import read_facts
+from workbench.experiment.levels.judgement import listed
+from workbench.foundation.errors import UnknownResultError
+from workbench.review.checks.check import CheckInput, Outcome
+
+REQUIREMENTS_FILE = "requirements.txt"
+_PINNED = re.compile(r"([A-Za-z0-9][A-Za-z0-9._-]*)(?:\[[^\]]*\])?\s*==\s*([^\s;,*#]+)\s*(?:;.*)?")
+
+
+def check(given: CheckInput) -> Outcome:
+    """Compare the model's requirements, the run's packages and those installed here."""
+    recorded = {normal(name): version for name, version in read_facts(given.project, given.run).packages.items()}
+    if not recorded:
+        raise UnknownResultError("environment-unknown", "The run did not record its packages", "train it again")
+    _, python, packages = environment()
+    here = {normal(name): version for name, _, version in (package.partition("==") for package in packages)}
+    entries = {entry.path for entry in given.project.store.tree(given.model_digest)}
+    text = ""
+    if REQUIREMENTS_FILE in entries:
+        text = given.project.store.read_tree_file(given.model_digest, REQUIREMENTS_FILE).decode("utf-8", "replace")
+    pinned, loose = read_requirements(text)
+    used = pinned or recorded  # without a list of its own the model is held to all that the run had
+    faults = [f"'{line}' is not pinned" for line in loose]
+    faults += _differences(pinned, recorded, "the run used")
+    faults += _differences(used, here, "here is")
+    differing = sum(here.get(name) != version for name, version in recorded.items())
+    figures = {"requirements": len(pinned), "packages": len(recorded), "differing": differing}
+    evidence = {"requirements": text, "recorded": recorded, "here": here, "faults": faults}
+    tool = f"package metadata, Python {python}"
+    if faults:
+        return Outcome(CheckResult.FAIL, listed(faults), tool, figures, evidence)
+    summary = f"{len(used)} packages are pinned, are those of the run and are installed here"
+    if differing:
+        summary += f"; {differing} others of the run differ here"
+    return Outcome(CheckResult.PASS, summary, tool, figures, evidence)
+
+
+def read_requirements(text: str) -> tuple[dict[str, str], tuple[str, ...]]:
+    """Return pinned versions by name, and the lines that pin nothing (a range, an address, an option)."""
+    pinned: dict[str, str] = {}
+    loose = []
+    for raw in text.splitlines():
+        line = re.sub(r"(^|\s)#.*", "", raw).strip()
+        if not line or line.startswith("--hash"):
+            continue
+        if found := _PINNED.fullmatch(line.removesuffix("\\").strip()):
+            pinned[normal(found[1])] = found[2]
+        else:
+            loose.append(line)
+    return pinned, tuple(loose)
+
+
+def normal(name: str) -> str:
+    """Return a package's name as PEP 503 compares it."""
+    return re.sub(r"[-_.]+", "-", name).lower()
+
+
+def _differences(wanted: Mapping[str, str], found: Mapping[str, str], words: str) -> list[str]:
+    return [
+        f"{name} {version} is asked for and {words} {found.get(name, 'none')}"
+        for name, version in sorted(wanted.items())
+        if found.get(name) != version
+    ]
