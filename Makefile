@@ -66,6 +66,7 @@ endif
 $(VENV)/.runtime: requirements/runtime.txt pyproject.toml | $(BIN)/python
 	@echo 'Installing what the workbench stands on (a minute or two) …'
 	@$(INSTALL) --require-hashes -r requirements/runtime.txt
+	@rm -rf $(VENV)/share/jupyter/labextensions/@mlops-workbench/labextension  # an older link stops the installer
 	@HATCH_BUILD_NO_HOOKS=true $(INSTALL) --no-deps --editable .
 	@mkdir -p $(VENV)/etc/jupyter/jupyter_server_config.d $(VENV)/share/jupyter/labextensions/@mlops-workbench
 	@ln -sfn "$(CURDIR)/workbench/doors/server/jupyter-config/mlops_workbench.json" \
