@@ -207,6 +207,7 @@ def _of_other_checks(rule: StageRule) -> tuple[_Asked, ...]:
         (0 < leakage.oracle <= 1, "leakage.oracle", "must be above 0 and at most 1", "0.99 is usual"),
         (0 <= slices.gap < _INFINITY, "slices.gap", "must be 0 or more", "0.1 is usual"),
         (slices.minimum_rows >= 2, "slices.minimum_rows", "must be 2 or more", "50 is usual"),
+        (slices.minimum_class_rows >= 1, "slices.minimum_class_rows", "must be 1 or more", "20 is usual"),
         (2 <= slices.bins <= 100, "slices.bins", "must be 2 to 100", "4 is usual"),
     )
 

@@ -134,12 +134,14 @@ class SlicesRule:
         column: Feature whose values the holdout rows are sliced by; a number with many values is cut at its quantiles.
         gap: How much worse than all rows together a slice may be, in the metric's own unit.
         minimum_rows: A slice with fewer rows decides nothing.
+        minimum_class_rows: For a metric of classes, so does a slice with fewer rows of one of them.
         bins: Slices that a number is cut into.
     """
 
     column: str = ""
     gap: float = 0.1
     minimum_rows: int = 50
+    minimum_class_rows: int = 20
     bins: int = 4
 
 

@@ -2,7 +2,7 @@
 
 Parts are the values of one feature that policy names, so that nobody picks a flattering cut afterwards; a number with
 many values is cut at its quantiles. Parts with too few rows decide nothing and are said;
-so do parts without a class, on which an F1 of 0 would only say that there was nothing to find.
+so do parts that hardly have a class, on which an F1 of 0 would only say that there was nothing to find.
 """
 
 from __future__ import annotations
@@ -44,18 +44,19 @@ def check(given: CheckInput) -> Outcome:
     enough = {
         label: part
         for label, part in rows.items()
-        if int(part.sum()) >= rule.minimum_rows and _is_defined(manifest.metric, truth[part], truth)
+        if int(part.sum()) >= rule.minimum_rows
+        and _is_telling(manifest.metric, truth[part], truth, rule.minimum_class_rows)
     }
     scores = {n: score(manifest.metric, truth[p], answers[p], classes=len(manifest.classes)) for n, p in enough.items()}
     if not scores:
-        said = f"No slice of '{rule.column}' has {rule.minimum_rows} rows and every class"
+        said = f"No slice of '{rule.column}' has {rule.minimum_rows} rows, and enough of every class"
         raise UnknownResultError("slices-too-small", said, "hold out more rows")
     sign = 1.0 if manifest.is_higher_better else -1.0
     worst = max(scores, key=lambda label: sign * (whole - scores[label]))
     gap = sign * (whole - scores[worst])
     figures = {"all": whole, "worst": scores[worst], "gap": gap, "slices": len(rows), "judged": len(scores)}
     evidence = {"column": rule.column, "scores": scores, "rows": {n: int(p.sum()) for n, p in rows.items()}}
-    small = f"; {len(rows) - len(scores)} slices have too few rows or lack a class" if len(scores) < len(rows) else ""
+    small = f"; {len(rows) - len(scores)} slices have too few rows, or of a class" if len(scores) < len(rows) else ""
     summary = (
         f"{manifest.metric} {whole:.4f} on all rows and {scores[worst]:.4f} where {rule.column} is {worst}: "
         f"worse by {gap:.4f}, at most {rule.gap:g} is allowed{small}"
@@ -64,10 +65,11 @@ def check(given: CheckInput) -> Outcome:
     return Outcome(CheckResult.PASS if is_within else CheckResult.FAIL, summary, tool, figures, evidence)
 
 
-def _is_defined(metric: str, part: Array, whole: Array) -> bool:
-    """Whether the metric means something on a part: scores of a class need rows of it."""
-    is_of_classes = METRICS[metric].columns is METRICS["f1"].columns
-    return not is_of_classes or set(np.unique(part)) == set(np.unique(whole))
+def _is_telling(metric: str, part: Array, whole: Array, minimum_class_rows: int) -> bool:
+    """Whether the metric means something on a part: an F1 over two faulty rows is chance."""
+    if METRICS[metric].columns is not METRICS["f1"].columns:
+        return True
+    return min(int(np.count_nonzero(part == label)) for label in np.unique(whole)) >= minimum_class_rows
 
 
 def slices_of(column: Array, bins: int) -> Array:

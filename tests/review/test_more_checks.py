@@ -1,0 +1,367 @@
+"""The checks beyond the first four: good candidates pass, each fault is named, what is not known is unknown."""
+
+from __future__ import annotations
+
+import json
+import shutil
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from tests.review.conftest import HOLDOUT, make_rows
+from workbench.contract.review import CheckReport
+from workbench.experiment.capture.environment import environment, environment_lock
+from workbench.experiment.model import row_digests as digests
+from workbench.experiment.model.profile import npz_bytes, reference
+from workbench.experiment.store import tracking
+from workbench.foundation.errors import ConflictError, UsageError
+from workbench.review.candidate import read_manifest
+from workbench.review.checks.check import CheckInput
+from workbench.review.checks.leakage import oracle, overlap
+from workbench.review.checks.registry import run_check
+from workbench.review.checks.secrets import find_secrets
+from workbench.review.checks.slices import slices_of
+from workbench.review.model_cards import SECTIONS, create_card, show_card
+from workbench.review.policy_rules import BudgetRule, HygieneRule, InputsRule, LeakageRule, SlicesRule, StageRule
+
+
+@pytest.fixture
+def check(world):
+    """Run one check on a folder, or on a run of it."""
+    project = world.as_("alice")
+
+    def check(name: str, folder: Path, *, run: str = "run", **rules) -> CheckReport:
+        digest = project.store.put_tree(folder)
+        given = CheckInput(
+            project=project,
+            review="rv-00000001",
+            run=run,
+            model="faults",
+            stage="production",
+            model_digest=digest,
+            manifest=read_manifest(project.store, digest),
+            rule=StageRule(required=(name,), approvals=1, **rules),
+            champion_digest="",
+        )
+        report = run_check(name, given, True)
+        assert json.loads(project.store.read(report.evidence_digest))["result"] == report.result
+        assert report.result != "unknown" or "No result: " in report.summary
+        return report
+
+    return check
+
+
+def with_reference(models, folder: Path, rows: np.ndarray, **arrays) -> Path:
+    shutil.copytree(models.good, folder)
+    profile = reference(rows, np.zeros(len(rows)), 2) | arrays
+    (folder / "reference.npz").write_bytes(npz_bytes({k: v for k, v in profile.items() if v is not None}))
+    return folder
+
+
+# leakage
+
+
+def test_rows_that_were_never_trained_on_do_not_leak(check, models, tmp_path):
+    report = check("leakage", with_reference(models, tmp_path / "m", make_rows(3000, 9).inputs))
+    assert (report.result, report.figures["overlap"], report.figures["compared"]) == ("pass", 0, 800), report
+
+
+def test_holdout_rows_among_the_training_rows_are_found(check, models, tmp_path):
+    rows = np.concatenate([make_rows(3000, 9).inputs, HOLDOUT.inputs[:40]])
+    folder = with_reference(models, tmp_path / "m", rows)
+    report = check("leakage", folder)
+    assert (report.result, report.figures["overlap"]) == ("fail", 0.05), report
+    assert check("leakage", folder, leakage=LeakageRule(overlap=0.05)).result == "pass"
+
+
+def test_without_digests_of_the_training_rows_it_is_unknown(check, models, tmp_path):
+    assert check("leakage", models.good).result == "unknown"
+    assert (
+        check("leakage", with_reference(models, tmp_path / "m", HOLDOUT.inputs, row_digests=None)).result == "unknown"
+    )
+
+
+def test_a_feature_that_is_the_answer_is_found(check, models, tmp_path):
+    folder = with_reference(models, tmp_path / "m", make_rows(3000, 9).inputs)
+    inputs = HOLDOUT.inputs.copy()
+    inputs[:, 3] = HOLDOUT.truth * 7.0
+    np.savez(folder / "holdout.npz", inputs=inputs, truth=HOLDOUT.truth, prediction=HOLDOUT.truth)
+    report = check("leakage", folder)
+    assert report.result == "fail"
+    assert "feature 'sensor_3' alone gives 100.0% of the answer away" in report.summary
+
+
+def test_time_that_runs_backwards_is_found(check, models, tmp_path):
+    rows = make_rows(3000, 9).inputs
+    rule = LeakageRule(time="sensor_2")
+    report = check("leakage", with_reference(models, tmp_path / "m", rows), leakage=rule)
+    assert (report.result, "and the holdout begins at" in report.summary) == ("fail", True), report
+    rows[:, 2] -= 100
+    report = check("leakage", with_reference(models, tmp_path / "n", rows), leakage=rule)
+    assert (report.result, "'sensor_2' runs forward" in report.summary) == ("pass", True), report
+    assert check("leakage", tmp_path / "n", leakage=LeakageRule(time="hour")).result == "unknown"
+
+
+def test_an_oracle_is_told_from_a_good_feature():
+    random = np.random.default_rng(3)
+    truth = random.integers(0, 3, 3000)
+    assert oracle(truth * 2.0, truth, True) == 1
+    assert oracle(random.normal(size=3000), truth, True) < 0.1
+    assert 0.3 < oracle(truth + random.normal(scale=0.5, size=3000), truth, True) < 0.95
+    values = random.normal(size=3000)
+    assert oracle(values**3, values, False) > 0.97
+    assert oracle(random.normal(size=3000), values, False) < 0.1
+    assert oracle(np.full(3000, np.nan), truth, True) == 0
+
+
+def test_a_sample_of_many_rows_estimates_the_overlap(monkeypatch):
+    """The sketch of the smallest digests keeps the share, within what so few rows can tell."""
+    monkeypatch.setattr(digests, "KEPT", 2000)
+    monkeypatch.setattr("workbench.review.checks.leakage.KEPT", 2000)
+    rows = np.random.default_rng(5).normal(size=(20_000, 3)).astype(np.float32)
+    kept = digests.kept_digests(rows[:10_000])
+    assert len(kept) == 2000
+    share, compared = overlap(rows[5000:15_000], kept)
+    assert 1500 < compared < 2500
+    assert abs(share - 0.5) < 0.05
+
+
+def test_equal_rows_have_equal_digests_and_others_do_not():
+    rows = np.array([[0.0, 1.0], [-0.0, 1.0], [1.0, 0.0], [np.nan, 1.0], [np.nan, 1.0]], dtype=np.float32)
+    found = digests.row_digests(rows)
+    assert found[0] == found[1]
+    assert found[3] == found[4]
+    assert len(set(found.tolist())) == 3
+    many = np.random.default_rng(0).integers(0, 50, (200_000, 4)).astype(np.float32)
+    assert len(np.unique(digests.row_digests(many))) == len(np.unique(many, axis=0))
+
+
+# slices
+
+
+def test_a_slice_on_which_the_model_is_much_worse_is_named(check, models, tmp_path):
+    folder = tmp_path / "m"
+    shutil.copytree(models.good, folder)
+    inputs, truth = HOLDOUT.inputs.copy(), HOLDOUT.truth.copy()
+    inputs[:, 3] = np.arange(800) % 2
+    odd = np.flatnonzero(inputs[:, 3] == 1)[:200]
+    truth[odd] = 1 - truth[odd]  # half of one line's labels are the wrong way round
+    np.savez(folder / "holdout.npz", inputs=inputs, truth=truth, prediction=truth)
+    report = check("slices", folder, slices=SlicesRule(column="sensor_3"))
+    assert (report.result, "where sensor_3 is 1: worse by" in report.summary) == ("fail", True), report
+    assert check("slices", folder, slices=SlicesRule(column="sensor_3", gap=0.9)).result == "pass"
+
+
+def test_slices_that_are_small_or_lack_a_class_decide_nothing(check, models):
+    report = check("slices", models.good, slices=SlicesRule(column="sensor_0", gap=0.5))
+    assert report.figures["judged"] < report.figures["slices"], report
+    assert "too few rows, or of a class" in report.summary
+    assert check("slices", models.good, slices=SlicesRule(column="sensor_0", minimum_rows=900)).result == "unknown"
+
+
+@pytest.mark.parametrize("column", ["", "line"])
+def test_a_column_that_is_not_there_is_unknown(check, models, column):
+    assert check("slices", models.good, slices=SlicesRule(column=column)).result == "unknown"
+
+
+def test_numbers_are_cut_at_their_quantiles_and_missing_ones_are_a_slice():
+    names, counts = np.unique(slices_of(np.array([*range(100), np.nan]), 4), return_counts=True)
+    assert dict(zip(names, counts, strict=True))["missing"] == 1
+    assert sorted(counts)[1:] == [25, 25, 25, 25]
+    assert set(slices_of(np.array([1.0, 2.0, 1.0]), 4)) == {"1", "2"}
+
+
+# budget
+
+
+def test_a_model_within_its_budget_passes_and_one_above_says_by_how_much(check, models):
+    wide = BudgetRule(size_bytes=10_000_000, memory_bytes=1 << 30, latency_ms=1000.0)
+    report = check("budget", models.good, budget=wide)
+    assert report.result == "pass", report
+    assert 0 < report.figures["latency_ms"] < 1000
+    tight = BudgetRule(size_bytes=10, latency_ms=1e-6)
+    report = check("budget", models.good, budget=tight)
+    assert report.result == "fail"
+    assert "bytes are more than 10" in report.summary
+    assert "ms a row are more than 1e-06" in report.summary
+
+
+def test_a_budget_without_limits_is_unknown(check, models):
+    assert check("budget", models.good).result == "unknown"
+
+
+# card
+
+
+def filled(text: str) -> str:
+    head = text.replace("owner:", "owner: line@example.com").replace("version:", "version: 3")
+    return head.replace("license:", "license: internal").replace("<!--", "").replace("-->", "")
+
+
+@pytest.mark.parametrize("language", SECTIONS)
+def test_a_card_is_complete_when_its_template_is_filled_in(world, check, models, language):
+    project = world.as_("alice")
+    empty = create_card(project, "faults", language)
+    assert (empty.is_complete, len(empty.missing)) == (False, 3 + len(SECTIONS[language]))
+    report = check("card", models.good)
+    assert (report.result, "lacks 'owner' in its head" in report.summary) == ("fail", True), report
+    path = world.root / "cards" / "faults.md"
+    path.write_text(filled(path.read_text()))
+    assert show_card(project, "faults").missing == ()
+    assert check("card", models.good).summary == f"cards/faults.md is complete ({language})"
+    path.write_text(path.read_text().replace(f"## {SECTIONS[language][3]}", "## Else"))
+    assert SECTIONS[language][3] in check("card", models.good).summary
+    with pytest.raises(ConflictError, match="card-exists"):
+        create_card(project, "faults", language)
+
+
+def test_a_card_in_the_model_folder_comes_first_and_is_allowed(world, check, models, tmp_path):
+    assert "There is no model card" in check("card", models.good).summary
+    folder = tmp_path / "m"
+    shutil.copytree(models.good, folder)
+    create_card(world.as_("alice"), "faults")
+    (folder / "card.md").write_text(filled((world.root / "cards" / "faults.md").read_text()))
+    assert check("card", folder).summary == "card.md is complete (en)"
+    assert check("format", folder).result == "pass"
+    (folder / "card.md").write_bytes(b"\xff\xfe")
+    assert check("card", folder).result == "fail"
+
+
+def test_a_card_about_another_model_is_none(world, check, models):
+    create_card(world.as_("alice"), "faults")
+    path = world.root / "cards" / "faults.md"
+    path.write_text(filled(path.read_text()).replace("model: faults", "model: wear"))
+    assert "it is about 'wear'" in check("card", models.good).summary
+
+
+def test_a_language_without_a_template_is_refused(world):
+    with pytest.raises(UsageError, match="language-unknown"):
+        create_card(world.as_("alice"), "faults", "fr")
+
+
+# what the run recorded: inputs, dependencies, hygiene
+
+
+def cell(source: str, count: int | None, *outputs: dict) -> dict:
+    return {"cell_type": "code", "id": "c", "source": source, "execution_count": count, "outputs": list(outputs)}
+
+
+def log_run(world, folder: Path, artifacts: dict[str, bytes], tags: dict[str, str] | None = None) -> str:
+    project = world.as_("alice")
+    run = tracking.start_run(project, name="try", source="train.ipynb", tags=tags or {})
+    for path, data in artifacts.items():
+        scratch = folder / "artifacts" / path
+        scratch.parent.mkdir(parents=True, exist_ok=True)
+        scratch.write_bytes(data)
+        tracking.log_artifacts(project, run, scratch.parent, str(Path(path).parent))
+        scratch.unlink()
+    tracking.finish_run(project, run, "FINISHED")
+    return run
+
+
+def notebook(*cells: dict) -> bytes:
+    return json.dumps({"cells": cells, "metadata": {}, "nbformat": 4, "nbformat_minor": 5}).encode()
+
+
+TOKEN = "ghp_" + "a1B2" * 9
+STREAM = {"output_type": "stream", "name": "stdout", "text": ["using ", TOKEN, "\n"]}
+ERROR = {"output_type": "error", "ename": "ValueError", "evalue": "no", "traceback": []}
+
+
+@pytest.mark.parametrize(
+    ("cells", "says"),
+    [
+        ([cell("x = 1", 1), cell("x", 2)], ""),
+        ([cell("x = 1", 2), cell("x", 1)], "cell 2 ran before an earlier one"),
+        ([cell("x = 1", 1, ERROR)], "cell 1 ends in ValueError"),
+        ([cell("x = 1", 1, STREAM)], "GitHub token in the output of cell 1"),
+        ([cell(f"key = '{TOKEN}'", 1)], "GitHub token in the source of cell 1"),
+    ],
+)
+def test_hygiene_names_what_is_unclean(world, check, models, tmp_path, cells, says):  # noqa: PLR0917 - fixtures
+    run = log_run(world, tmp_path, {"notebook/output.ipynb": notebook(*cells)})
+    report = check("hygiene", models.good, run=run)
+    assert (report.result, says in report.summary) == ("fail" if says else "pass", True), report
+    kept = world.as_("alice").store.read(report.evidence_digest)
+    assert TOKEN.encode() not in kept
+    assert TOKEN not in report.summary
+
+
+def test_hygiene_believes_the_chain_of_a_notebook_that_only_lay_there(world, check, models, tmp_path):
+    on_disk = {"workbench/source.ipynb": notebook(cell("x = 1", None))}
+    unwatched = log_run(world, tmp_path, on_disk)
+    assert check("hygiene", models.good, run=unwatched).result == "unknown"
+    found = {"executed": 2, "findings": [{"kind": "edited", "cell": "c1", "detail": "after it ran"}]}
+    hidden = log_run(world, tmp_path, on_disk, {"workbench.cells": json.dumps(found)})
+    assert check("hygiene", models.good, run=hidden).summary == "cell c1 edited"
+    assert check("hygiene", models.good, run=hidden, hygiene=HygieneRule(allow_hidden_state=True)).result == "pass"
+    clean = log_run(world, tmp_path, on_disk, {"workbench.cells": json.dumps({"executed": 1, "findings": []})})
+    assert check("hygiene", models.good, run=clean).result == "pass"
+    assert check("hygiene", models.good, run=log_run(world, tmp_path, {})).result == "unknown"
+
+
+@pytest.mark.parametrize(
+    ("text", "kind"),
+    [
+        ("AKIA" + "ABCDEFGHIJKLMNOP", "AWS access key"),
+        ("-----BEGIN OPENSSH PRIVATE KEY-----", "private key"),
+        ("postgresql://me:geheim@db.example.com/x", "password in an address"),
+        ("postgresql://me:***@db.example.com/x", ""),
+        ("https://example.com/a:b@c", ""),
+        ("hf_" + "a" * 34, "Hugging Face token"),
+        ("sha256:" + "a" * 64, ""),
+        ("AKIA is a prefix", ""),
+    ],
+)
+def test_secrets_are_told_by_their_shape(text, kind):
+    assert list(find_secrets(text)) == ([kind] if kind else [])
+
+
+def test_dependencies_hold_the_model_to_the_run_and_to_what_is_here(world, check, models, tmp_path):
+    _, _, packages = environment()
+    versions = dict(package.split("==") for package in packages)
+    lock = environment_lock()
+    run = log_run(world, tmp_path, {"workbench/environment.json": lock})
+    assert check("dependencies", models.good, run=run).result == "pass"
+    assert check("dependencies", models.good, run=log_run(world, tmp_path, {})).result == "unknown"
+    old = json.loads(lock)
+    next(entry for entry in old["packages"] if entry["name"] == "numpy")["version"] = "1.0"
+    older = log_run(world, tmp_path, {"workbench/environment.json": json.dumps(old).encode()})
+    report = check("dependencies", models.good, run=older)
+    assert report.summary == f"numpy 1.0 is asked for and here is {versions['numpy']}"
+    folder = tmp_path / "m"
+    shutil.copytree(models.good, folder)
+    for text, says in (
+        (f"numpy=={versions['numpy']}\n# a comment\n", ""),
+        ("numpy>=1\n", "'numpy>=1' is not pinned"),
+        ("numpy\nonnx @ https://example.com/onnx.whl\n", "'numpy' is not pinned, 'onnx @ https"),
+        ("numpy==0.1\n", f"numpy 0.1 is asked for and the run used {versions['numpy']}"),
+        ("no-such-package==1\n", "no-such-package 1 is asked for and the run used none"),
+        ("numpy==1.*\n", "'numpy==1.*' is not pinned"),
+    ):
+        (folder / "requirements.txt").write_text(text)
+        report = check("dependencies", folder, run=run)
+        assert (report.result, says in report.summary) == ("fail" if says else "pass", True), report
+
+
+def test_inputs_must_be_dataset_versions_of_the_journal(world, check, models, tmp_path):
+    project = world.as_("alice")
+    entry = {"path": "data/x.csv", "digest": "sha256:" + "1" * 64, "dataset_version": "ds-1"}
+    rule = InputsRule(minimum_level="R0")
+
+    def report(entries: list[dict], rule: InputsRule = rule, **tags) -> CheckReport:
+        tags = {"workbench.inputs": json.dumps(entries)} | {f"workbench.{k}": v for k, v in tags.items()}
+        return check("inputs", models.good, run=log_run(world, tmp_path, {}, tags), inputs=rule)
+
+    assert "knows no dataset version ds-1" in report([entry]).summary
+    with project.journal.transaction() as transaction:
+        transaction.append("data.snapshot", "dataset:ds-1", {})
+        transaction.put("dataset", "ds-1", "RECORDED", {"digest": "x"}, expect=0)
+    assert report([entry]).result == "pass"
+    assert "data/x.csv is no dataset version" in report([{**entry, "dataset_version": ""}]).summary
+    assert report([]).result == "unknown"
+    assert report([entry], inputs_incomplete="true").result == "unknown"
+    assert "the run is R0 and has to be R1" in report([entry], InputsRule()).summary
+    forged = report([entry], InputsRule(), level="R4")
+    assert "the run is R0 (R4 fell: no evidence in the journal stands behind it)" in forged.summary
