@@ -101,13 +101,13 @@ def save(transaction: Transaction, review: Review) -> None:
 
 def read(record: Record) -> Review:
     """Return the review that a record holds."""
-    own = ("id", "state", "revision")
-    kept = {"comments": (), **record.body}  # a review that was written before there were comments
-    body = {item.name: kept[item.name] for item in fields(Review) if item.name not in own}
+    elsewhere = ("id", "state", "revision", "comments")
+    # Asked by key, not copied: the body names a field that is missing as damage.
+    body = {item.name: record.body[item.name] for item in fields(Review) if item.name not in elsewhere}
     body["dataset_versions"] = tuple(body["dataset_versions"])
     body["checks"] = tuple(CheckReport(**report) for report in body["checks"])
     body["decisions"] = tuple(Decision(**decision) for decision in body["decisions"])
-    body["comments"] = tuple(Comment(**comment) for comment in body["comments"])
+    body["comments"] = tuple(Comment(**comment) for comment in record.body.get("comments", ()))  # older reviews: none
     return Review(id=record.id, state=record.state, revision=record.revision, **body)
 
 
