@@ -65,7 +65,11 @@ def test_a_line_becomes_a_call() -> None:
     ("line", "code", "hint"),
     [
         ("inti", "verb-unknown", "did you mean 'init'?"),
-        ("review", "verb-unknown", "known: review show, review request, review approve, review reject"),
+        (
+            "review",
+            "verb-unknown",
+            "known: review show, review request, review approve, review reject, review waive, review comment",
+        ),
         ("run", "argument-missing", "mlops run --help"),
         ("run a.ipynb --tagret local", "option-unknown", "did you mean '--target'?"),
         ("run a.ipynb -p depth", "argument-wrong", "mlops run --help"),

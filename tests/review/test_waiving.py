@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import pytest
 
+from tests.review.test_evidence import commands, unpack, verifies
 from workbench.foundation.errors import ConflictError, DeniedError, UnknownResultError, UsageError
 from workbench.review import reviews
 from workbench.review.comments import comment
+from workbench.review.evidence.bundle import export_evidence
 from workbench.review.record import find_review, save
 from workbench.review.waiving import waive
 
@@ -53,6 +55,21 @@ def test_a_waived_check_shows_as_waived_and_lets_pass(world, asked):
     grant = reviews.release_grant(world.as_("alice"), asked.id)
     assert len(grant.waivers) == 2
     assert kinds(world).count("review.waived") == 2
+
+
+def test_exported_evidence_with_waivers_verifies_by_hand(world, asked, tmp_path):
+    for check in ("card", "inputs"):
+        waive(world.as_("bob"), asked.id, check, REASON)
+    reviews.approve(world.as_("carol"), asked.id)
+    export_evidence(world.as_("alice"), asked.id, str(tmp_path / "e.zip"))
+    folder = unpack(tmp_path / "e.zip", tmp_path / "e")
+    names = sorted(path.name for path in (folder / "statements").glob("*.json"))
+    assert names == ["01-waive.json", "02-waive.json", "03-approve.json"]
+    script, reviewers = commands(folder / "VERIFY.md"), world.root / "policy" / "reviewers"
+    assert verifies(folder, script, reviewers)
+    statement = folder / "statements" / "01-waive.json"
+    statement.write_bytes(statement.read_bytes().replace(b'"check":"card"', b'"check":"metric"'))
+    assert not verifies(folder, script, reviewers)
 
 
 def test_the_same_waiver_twice_is_one(world, asked):

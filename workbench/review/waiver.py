@@ -26,6 +26,7 @@ WAIVE_NAMESPACE = "mlops-workbench.waive"
 MINIMUM_REASON = 20
 """Characters; "ok" is no reason."""
 
+_VERDICT = "waive"
 _CLOCK_SKEW = timedelta(minutes=5)
 _DIGEST = re.compile(r"sha256:[0-9a-f]{64}")
 _AGAIN = "sign it again: mlops review waive"
@@ -81,6 +82,7 @@ def intoto_bytes(model: str, model_digest: str, predicate_type: str, predicate: 
 def build_waiver(waiver: Waiver) -> bytes:
     """Return the canonical bytes that are signed."""
     predicate = {k: v for k, v in asdict(waiver).items() if k not in ("model", "model_digest")}
+    predicate["verdict"] = _VERDICT  # says to whoever reads it by hand which namespace it is signed in
     return intoto_bytes(waiver.model, waiver.model_digest, WAIVER_TYPE, predicate)
 
 
@@ -93,9 +95,10 @@ def parse_waiver(data: bytes) -> Waiver:
     try:
         value = json.loads(data)
         (subject,) = value["subject"]
-        found = Waiver(
-            model=subject["name"], model_digest=f"sha256:{subject['digest']['sha256']}", **value["predicate"]
-        )
+        predicate = dict(value["predicate"])
+        if predicate.pop("verdict") != _VERDICT:
+            raise ValueError("it says something else")
+        found = Waiver(model=subject["name"], model_digest=f"sha256:{subject['digest']['sha256']}", **predicate)
         if not all(isinstance(item, str) for item in asdict(found).values()):
             raise ValueError("a field is no text")
         if build_waiver(found) != data:

@@ -26,7 +26,9 @@ from workbench.review.evidence.model_card import CardFacts, card_text
 from workbench.review.people import load_reviewers
 from workbench.review.policy import REVIEWERS_PATH
 from workbench.review.record import Review, find_review
+from workbench.review.standing import WAIVE
 from workbench.review.statement import EVIDENCE_NAMESPACE, Verdict, verify_decision
+from workbench.review.waiver import verify_waiver
 
 LANGUAGES = ("en", "ja")
 _TOLD = ("review.requested", "review.checked", "review.approved", "review.rejected", "review.refused")
@@ -121,7 +123,12 @@ def _signed(project: Project, review: Review) -> dict[str, bytes]:
     for number, decision in enumerate(review.decisions, start=1):
         statement = project.store.read(decision.statement_digest)
         signature = project.store.read(decision.signature_digest)
-        verify_decision(statement.decode(), signature.decode(), allowed, Verdict(decision.verdict))
+        if decision.verdict == WAIVE:
+            waiver = verify_waiver(statement.decode(), signature.decode(), allowed)
+            if waiver.evidence_digest != review.evidence_digest:
+                continue  # made void by checks that ran again; nobody approved beside it
+        else:
+            verify_decision(statement.decode(), signature.decode(), allowed, Verdict(decision.verdict))
         name = f"statements/{number:02d}-{decision.verdict}.json"
         content |= {name: statement, f"{name}.sig": signature}
     return content
