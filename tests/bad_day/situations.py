@@ -227,5 +227,6 @@ CASES = (
     Case("watch-name-evil", nothing, "watch add", "watch-name-invalid", {"folder": "inbox", "name": "../x"}),
     Case("garbage-of-tomorrow", nothing, "gc", "age-wrong", {"older_than_days": -1.0}),
     Case("history-of-nothing", nothing, "history", "model-unreleased", {"model": "nope"}),
+    Case("gate-to-explain-no-toml", write("policy/gate.toml", "[stages"), "policy explain", "policy-invalid"),
     Case("alert-unknown", nothing, "alerts resolve", "alert-unknown", {"alert": "al-none"}),
 )
