@@ -56,5 +56,6 @@ def test_the_harness_sees_a_change(place: Place) -> None:
 
 def test_the_table_asks_in_every_room() -> None:
     assert {verb.noun for verb in VERBS} - {case.verb.split()[0] for case in CASES} <= {
-        "init", "doctor", "targets", "cancel", "identity", "runners", "stop", "monitor", "report", "watches", "evidence", "card"
+        "init", "doctor", "targets", "cancel", "identity", "runners", "stop", "monitor", "report", "watches",
+        "evidence", "card"
     }  # fmt: skip
