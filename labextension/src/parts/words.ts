@@ -98,6 +98,16 @@ export function checkWord(
   return words[result] ?? unknownWord(result);
 }
 
+/** Return the word for what somebody decided. */
+export function verdictWord(verdict: string, trans: TranslationBundle): IWord {
+  const words: Record<string, IWord> = {
+    approve: { tone: 'good', label: trans.__('Approved') },
+    reject: { tone: 'bad', label: trans.__('Rejected') },
+    waive: { tone: 'idle', label: trans.__('Waived') }
+  };
+  return words[verdict] ?? { tone: 'idle', label: verdict };
+}
+
 /** Return what an approval proves, in a few words. */
 export function assuranceText(
   assurance: string,

@@ -39,9 +39,10 @@ _EPOCH = (1980, 1, 1, 0, 0, 0)  # the earliest time a zip can tell; a real one w
 def export_evidence(
     project: Project, review: str, path: str, with_model: bool = False, overwrite: bool = False
 ) -> ExportedEvidence:
-    """Write everything that proves a review into a zip that verifies with ``ssh-keygen`` and ``sha256sum`` alone.
+    """Write everything that proves a review into a zip that anybody can verify, without this package.
 
-    ``VERIFY.md`` inside has the commands. The export is an event of the journal with the zip's digest.
+    ``VERIFY.md`` inside has the commands of ``ssh-keygen`` and ``sha256sum``. The export is an event of the journal
+    with the zip's digest.
 
     Args:
         project: The project.

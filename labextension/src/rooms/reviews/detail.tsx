@@ -10,7 +10,12 @@ import { useModels } from '../../parts/hooks';
 import { ProblemNote } from '../../parts/problem';
 import { Table } from '../../parts/table';
 import { RelativeTime } from '../../parts/time';
-import { assuranceText, checkWord, reviewWord } from '../../parts/words';
+import {
+  assuranceText,
+  checkWord,
+  reviewWord,
+  verdictWord
+} from '../../parts/words';
 import { DecisionButtons } from './actions';
 
 /** Everything a reviewer looks at. */
@@ -159,13 +164,8 @@ function Decisions(props: {
       <ul className="wb-Decisions">
         {props.decisions.map(decision => (
           <li key={decision.statement_digest}>
-            <Badge
-              word={
-                decision.verdict === 'approve'
-                  ? { tone: 'good', label: trans.__('Approved') }
-                  : { tone: 'bad', label: trans.__('Rejected') }
-              }
-            />
+            <Badge word={verdictWord(decision.verdict, trans)} />
+            {decision.check && <code>{decision.check}</code>}
             <b>{decision.principal}</b>
             <RelativeTime iso={decision.at} locale={locale} />
             {decision.reason && <q>{decision.reason}</q>}
