@@ -57,16 +57,17 @@ class WorkbenchError(Exception):
         self.hint = hint
 
     def __str__(self) -> str:
-        """Return the two lines a notebook and a terminal show."""
-        first = f"{self.message} [{self.code}]"
-        return f"{first}\n→ {self.hint}" if self.hint else first
+        """Return the two parts a notebook and a terminal show, each nearly always one line."""
+        return "\n".join(self._render_traceback_())
 
     def _render_traceback_(self) -> list[str]:
-        """Let IPython store a real ``error`` output with our two lines instead of its traceback.
+        """Let IPython store a real ``error`` output with our two parts instead of its traceback.
 
-        papermill stops on the ``error`` output; ``ename`` and ``evalue`` stay machine-readable.
+        Either may have lines of its own: a query is shown with a mark below the place. papermill stops on the
+        ``error`` output; ``ename`` and ``evalue`` stay machine-readable.
         """
-        return str(self).splitlines()
+        first = f"{self.message} [{self.code}]"
+        return [first, f"→ {self.hint}"] if self.hint else [first]
 
 
 class UsageError(WorkbenchError):
