@@ -3,8 +3,7 @@ import type { Resource } from '../../model/resource';
 import type { IRoom } from '../../model/tokens';
 import { Facts, Part } from '../../parts/facts';
 import { formatBytes, formatFigure, formatShare } from '../../parts/figures';
-import { useModels } from '../../parts/hooks';
-import { ProblemNote } from '../../parts/problem';
+import { Page } from '../../parts/page';
 import { Table } from '../../parts/table';
 import { changeWord } from './words';
 
@@ -15,13 +14,10 @@ export function DataDiffView(props: {
 }): JSX.Element {
   const { room, diff } = props;
   const { trans, locale } = room;
-  useModels(diff);
-  const { value, problem } = diff;
   const figure = (count: number): string => formatFigure(count, locale);
   return (
-    <div className="wb-Tab-page" aria-busy={diff.isPending}>
-      {problem && <ProblemNote problem={problem} />}
-      {value && (
+    <Page resource={diff}>
+      {value => (
         <>
           <header className="wb-Tab-header">
             <h1>{trans.__('From %1 to %2', value.before, value.after)}</h1>
@@ -146,7 +142,7 @@ export function DataDiffView(props: {
           )}
         </>
       )}
-    </div>
+    </Page>
   );
 }
 

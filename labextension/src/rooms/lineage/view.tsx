@@ -3,8 +3,7 @@ import type { ILineage, ILineageNode } from '../../api/contract';
 import { CommandIDs } from '../../model/commands';
 import type { Resource } from '../../model/resource';
 import type { IRoom } from '../../model/tokens';
-import { useModels } from '../../parts/hooks';
-import { ProblemNote } from '../../parts/problem';
+import { Page } from '../../parts/page';
 import { Table } from '../../parts/table';
 import { RelativeTime } from '../../parts/time';
 import { LineageGraph } from './graph';
@@ -19,16 +18,12 @@ export function LineageView(props: {
   const { room, lineage } = props;
   const { trans } = room;
   const [isList, setIsList] = useState(false);
-  useModels(lineage);
-  const { value, problem } = lineage;
-  const start = value?.nodes.find(node => node.id === value.start);
   return (
-    <div className="wb-Tab-page wb-Tab-wide" aria-busy={lineage.isPending}>
-      {problem && <ProblemNote problem={problem} />}
-      {value && (
+    <Page resource={lineage} isWide>
+      {value => (
         <>
           <header className="wb-Tab-header">
-            <h1>{trans.__('Lineage of %1', start?.label ?? value.start)}</h1>
+            <h1>{trans.__('Lineage of %1', labelOf(value))}</h1>
             <button
               type="button"
               className="wb-Button"
@@ -55,8 +50,13 @@ export function LineageView(props: {
           )}
         </>
       )}
-    </div>
+    </Page>
   );
+}
+
+function labelOf(lineage: ILineage): string {
+  const start = lineage.nodes.find(node => node.id === lineage.start);
+  return start?.label ?? lineage.start;
 }
 
 /** The same for those who hear it: one line for each thing, in the order in which data flows. */

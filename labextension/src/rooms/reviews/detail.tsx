@@ -6,8 +6,7 @@ import { Badge } from '../../parts/badge';
 import { Digest } from '../../parts/copy';
 import { Facts, Part } from '../../parts/facts';
 import { formatDuration, formatFigure } from '../../parts/figures';
-import { useModels } from '../../parts/hooks';
-import { ProblemNote } from '../../parts/problem';
+import { Page } from '../../parts/page';
 import { Table } from '../../parts/table';
 import { RelativeTime } from '../../parts/time';
 import {
@@ -24,12 +23,10 @@ export function ReviewDetailView(props: {
   detail: Resource<IReviewCard>;
 }): JSX.Element {
   const { room, detail } = props;
-  useModels(detail);
   return (
-    <div className="wb-Tab-page" aria-busy={detail.isPending}>
-      {detail.problem && <ProblemNote problem={detail.problem} />}
-      {detail.value && <Dossier room={room} review={detail.value} />}
-    </div>
+    <Page resource={detail}>
+      {value => <Dossier room={room} review={value} />}
+    </Page>
   );
 }
 

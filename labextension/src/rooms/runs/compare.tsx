@@ -4,8 +4,7 @@ import type { Resource } from '../../model/resource';
 import type { IRoom } from '../../model/tokens';
 import { Part } from '../../parts/facts';
 import { formatFigure, shortDigest } from '../../parts/figures';
-import { useModels } from '../../parts/hooks';
-import { ProblemNote } from '../../parts/problem';
+import { Page } from '../../parts/page';
 import type { IColumn } from '../../parts/table';
 import { Table } from '../../parts/table';
 
@@ -28,12 +27,9 @@ export function CompareView(props: {
 }): JSX.Element {
   const { room, comparison } = props;
   const { trans } = room;
-  useModels(comparison);
-  const { value, problem } = comparison;
   return (
-    <div className="wb-Tab-page" aria-busy={comparison.isPending}>
-      {problem && <ProblemNote problem={problem} />}
-      {value && (
+    <Page resource={comparison}>
+      {value => (
         <>
           <header className="wb-Tab-header">
             <h1>
@@ -60,7 +56,7 @@ export function CompareView(props: {
           ))}
         </>
       )}
-    </div>
+    </Page>
   );
 }
 

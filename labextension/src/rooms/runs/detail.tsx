@@ -5,8 +5,7 @@ import { Digest } from '../../parts/copy';
 import { Facts, Part } from '../../parts/facts';
 import { FileLink } from '../../parts/file';
 import { formatFigure } from '../../parts/figures';
-import { useModels } from '../../parts/hooks';
-import { ProblemNote } from '../../parts/problem';
+import { Page } from '../../parts/page';
 import { Sparkline } from '../../parts/sparkline';
 import { Table } from '../../parts/table';
 import { RelativeTime } from '../../parts/time';
@@ -21,12 +20,10 @@ export function RunDetailView(props: {
   detail: Resource<IRunDetail>;
 }): JSX.Element {
   const { room, detail } = props;
-  useModels(detail);
   return (
-    <div className="wb-Tab-page" aria-busy={detail.isPending}>
-      {detail.problem && <ProblemNote problem={detail.problem} />}
-      {detail.value && <Captured room={room} detail={detail.value} />}
-    </div>
+    <Page resource={detail}>
+      {value => <Captured room={room} detail={value} />}
+    </Page>
   );
 }
 

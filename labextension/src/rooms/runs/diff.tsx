@@ -2,9 +2,8 @@ import type { IRunDiff } from '../../api/contract';
 import type { Resource } from '../../model/resource';
 import type { IRoom } from '../../model/tokens';
 import { Part } from '../../parts/facts';
-import { useModels } from '../../parts/hooks';
+import { Page } from '../../parts/page';
 import { Patch } from '../../parts/patch';
-import { ProblemNote } from '../../parts/problem';
 import { KINDS, Differences } from './compare';
 
 /** What changed from one run to another: figures, packages, inputs, commits, lines of code. */
@@ -14,12 +13,9 @@ export function RunDiffView(props: {
 }): JSX.Element {
   const { room, diff } = props;
   const { trans } = room;
-  useModels(diff);
-  const { value, problem } = diff;
   return (
-    <div className="wb-Tab-page" aria-busy={diff.isPending}>
-      {problem && <ProblemNote problem={problem} />}
-      {value && (
+    <Page resource={diff}>
+      {value => (
         <>
           <header className="wb-Tab-header">
             <h1>
@@ -70,7 +66,7 @@ export function RunDiffView(props: {
           />
         </>
       )}
-    </div>
+    </Page>
   );
 }
 
