@@ -149,22 +149,48 @@ def load_config(path: Path) -> Config:
             the message holds ``file:line``.
     """
     try:
-        with read_errors(path):
-            text = path.read_text(encoding="utf-8")
+        return _config(*read_toml(path))
     except FileNotFoundError:
         raise NotFoundError("config-missing", f"There is no {path}", "create a project: mlops init") from None
-    except UnicodeDecodeError as error:
-        raise UsageError("config-syntax", f"{path}: not UTF-8 ({error.reason})", "save the file as UTF-8") from error
-    return parse_config(text, path)
 
 
 def parse_config(text: str, path: Path) -> Config:
     """Validate the text of a ``workbench.toml``; ``path`` is only named in errors."""
+    return _config(*parse_toml(text.encode(), path))
+
+
+def read_toml(path: Path, shown: Path | None = None) -> tuple[dict[str, Any], TomlReader]:
+    """Read a TOML file that people edit: what it says, and the reader that names its lines in errors.
+
+    Args:
+        path: The file.
+        shown: How errors name it; by default as ``path``.
+
+    Raises:
+        FileNotFoundError: There is none; what that means is the caller's to say.
+        UsageError: ``config-syntax``.
+    """
+    with read_errors(path):
+        data = path.read_bytes()
+    return parse_toml(data, shown or path)
+
+
+def parse_toml(data: bytes, path: Path) -> tuple[dict[str, Any], TomlReader]:
+    """Do the same with the bytes of such a file; ``path`` is only named in errors.
+
+    Raises:
+        UsageError: ``config-syntax``.
+    """
     try:
-        raw = tomllib.loads(text)
+        text = data.decode()
+        return tomllib.loads(text), TomlReader(text, path)
+    except UnicodeDecodeError as error:
+        raise UsageError("config-syntax", f"{path}: not UTF-8 ({error.reason})", "save the file as UTF-8") from error
     except tomllib.TOMLDecodeError as error:
         raise UsageError("config-syntax", f"{path}: {error}", "mend the line; strings need quotes in TOML") from error
-    reader = TomlReader(text, path)
+
+
+def _config(raw: dict[str, Any], reader: TomlReader) -> Config:
     raw_targets = raw.pop("targets", {})
     values = reader.section(Config, raw, ())
     values["targets"] = reader.targets(raw_targets)
@@ -179,7 +205,7 @@ class TomlReader:
 
     def __init__(self, text: str, path: Path) -> None:
         self._lines = text.splitlines()
-        self._path = path
+        self.path = path
 
     def section(self, schema: type, raw: Any, where: tuple[str, ...]) -> dict[str, Any]:
         """Return keyword arguments for ``schema`` out of one TOML table."""
@@ -243,12 +269,12 @@ class TomlReader:
         return UsageError(
             "config-wrong-type",
             f"{self.at(where)}: '{'.'.join(where)}' must be {wanted}, not {got}",
-            f"change the line in {self._path.name}",
+            f"change the line in {self.path.name}",
         )
 
     def at(self, where: tuple[str, ...]) -> str:
         """Return ``file:line`` of a key, for an error."""
-        return f"{self._path}:{self._line_of(where)}"
+        return f"{self.path}:{self._line_of(where)}"
 
     def _line_of(self, where: tuple[str, ...]) -> int:
         """Find the line of a key; tomllib does not keep positions, and the last header before it decides."""

@@ -10,14 +10,13 @@ Imported by the model runner: standard library and foundation only.
 
 from __future__ import annotations
 
-import tomllib
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from workbench.foundation.canonical import digest_bytes
-from workbench.foundation.config import TomlReader
+from workbench.foundation.config import TomlReader, parse_toml
 from workbench.foundation.errors import DeniedError, NotFoundError, UsageError, did_you_mean
 from workbench.review.policy_rules import (
     CHECK_NAMES,
@@ -119,14 +118,7 @@ def parse_policy(data: bytes, path: Path = POLICY_PATH) -> Policy:
         UsageError: ``config-syntax``, ``config-unknown-key``, ``config-missing-key``, ``config-wrong-type`` or
             ``policy-value``; the message holds ``file:line``.
     """
-    try:
-        text = data.decode()
-        raw = tomllib.loads(text)
-    except UnicodeDecodeError as error:
-        raise UsageError("config-syntax", f"{path}: not UTF-8 ({error.reason})", "save the file as UTF-8") from error
-    except tomllib.TOMLDecodeError as error:
-        raise UsageError("config-syntax", f"{path}: {error}", "mend the line; strings need quotes in TOML") from error
-    reader = TomlReader(text, path)
+    raw, reader = parse_toml(data, path)
     stages = _File(**reader.section(_File, raw, ())).stages
     if not stages:
         raise UsageError("policy-value", f"{path}: there is no stage", "add: [stages.production]")

@@ -8,7 +8,6 @@ run again.
 from __future__ import annotations
 
 import json
-import tomllib
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, fields
 from pathlib import Path
@@ -16,14 +15,13 @@ from pathlib import Path
 from workbench.contract.policy import PolicyCase, PolicyTrial
 from workbench.contract.review import CheckReport
 from workbench.contract.status import CheckResult, ReviewState
-from workbench.foundation.config import TomlReader
+from workbench.foundation.config import TomlReader, read_toml
 from workbench.foundation.errors import (
     DeniedError,
     NotFoundError,
     UsageError,
     WorkbenchError,
     did_you_mean,
-    read_errors,
 )
 from workbench.foundation.project import Project, expanded
 from workbench.review.judging import Case, Judged, judge
@@ -118,15 +116,7 @@ def try_policy(project: Project, path: str) -> tuple[PolicyTrial, ...]:
 def _read_cases(path: Path) -> dict[str, _Written]:
     if not path.is_file():
         raise NotFoundError("cases-missing", f"There is no {path}", "write [cases.<name>] tables into it")
-    try:
-        with read_errors(path):
-            text = path.read_text(encoding="utf-8")
-        raw = tomllib.loads(text)
-    except UnicodeDecodeError as error:
-        raise UsageError("config-syntax", f"{path}: not UTF-8 ({error.reason})", "save the file as UTF-8") from error
-    except tomllib.TOMLDecodeError as error:
-        raise UsageError("config-syntax", f"{path}: {error}", "mend the line; strings need quotes in TOML") from error
-    reader = TomlReader(text, path)
+    raw, reader = read_toml(path)
     cases = _Cases(**reader.section(_Cases, raw, ())).cases
     for name, case in cases.items():
         _check_case(reader, name, case)

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import re
-import tomllib
 from collections.abc import Iterator
 from dataclasses import asdict, dataclass, replace
 from datetime import UTC, date, datetime
@@ -14,9 +13,9 @@ from workbench.contract.quality import DataCard
 from workbench.data.paths import relative_path
 from workbench.data.pointers import all_pointers
 from workbench.data.quality.rules import written
-from workbench.foundation.config import TomlReader
+from workbench.foundation.config import read_toml
 from workbench.foundation.durable import write_atomic
-from workbench.foundation.errors import NotFoundError, UsageError, WorkbenchError, did_you_mean, read_errors
+from workbench.foundation.errors import NotFoundError, UsageError, WorkbenchError, did_you_mean
 from workbench.foundation.project import Project
 
 SUFFIX = ".card.toml"
@@ -172,17 +171,10 @@ def _dataset(project: Project, path: str) -> str:
 def _read(project: Project, name: str) -> _Card | None:
     file = project.root / f"{name}{SUFFIX}"
     try:
-        with read_errors(file):
-            text = file.read_text(encoding="utf-8")
-        raw = tomllib.loads(text)
+        raw, reader = read_toml(file, Path(f"{name}{SUFFIX}"))
     except FileNotFoundError:
         return None
-    except UnicodeDecodeError:
-        raise UsageError("config-syntax", f"{name}{SUFFIX} is no UTF-8", "save the file as UTF-8") from None
-    except tomllib.TOMLDecodeError as error:
-        hint = "mend the line; strings need quotes in TOML"
-        raise UsageError("config-syntax", f"{name}{SUFFIX}: {error}", hint) from error
-    return _Card(**TomlReader(text, Path(f"{name}{SUFFIX}")).section(_Card, raw, ()))
+    return _Card(**reader.section(_Card, raw, ()))
 
 
 def _as_card(name: str, card: _Card) -> DataCard:

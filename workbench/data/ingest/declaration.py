@@ -3,12 +3,11 @@
 from __future__ import annotations
 
 import re
-import tomllib
 from dataclasses import dataclass
 from pathlib import Path
 
-from workbench.foundation.config import TomlReader
-from workbench.foundation.errors import NotFoundError, UsageError, did_you_mean, read_errors
+from workbench.foundation.config import read_toml
+from workbench.foundation.errors import NotFoundError, UsageError, did_you_mean
 from workbench.foundation.project import Project
 
 SUFFIX = ".watch.toml"
@@ -58,16 +57,12 @@ def read_declaration(project: Project, name: str) -> Declaration:
     """
     path = declaration_file(project, name)
     try:
-        with read_errors(path):
-            text = path.read_text(encoding="utf-8")
-        raw = tomllib.loads(text)
+        raw, reader = read_toml(path)
     except FileNotFoundError:
         raise NotFoundError(
             "watch-unknown", f"There is no watch '{name}'", did_you_mean(name, names(project))
         ) from None
-    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
-        raise UsageError("config-syntax", f"{path}: {error}", "mend the line; strings need quotes in TOML") from None
-    return Declaration(**TomlReader(text, path).section(Declaration, raw, ()))
+    return Declaration(**reader.section(Declaration, raw, ()))
 
 
 def text_of(declaration: Declaration) -> str:

@@ -7,14 +7,13 @@ JSON, so it can be read, compared, versioned and applied by any other program; n
 from __future__ import annotations
 
 import json
-import tomllib
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
 
 from workbench.foundation.canonical import digest_json
-from workbench.foundation.config import TomlReader
+from workbench.foundation.config import read_toml
 from workbench.foundation.errors import IntegrityError, NotFoundError, UsageError, did_you_mean, read_errors
 
 FORMAT = "workbench.clean.v1"
@@ -92,17 +91,12 @@ def read_recipe(file: Path) -> tuple[Step, ...]:
             ``config-wrong-type``.
     """
     try:
-        with read_errors(file):
-            text = file.read_text(encoding="utf-8")
-        raw = tomllib.loads(text)
+        raw, reader = read_toml(file)
     except FileNotFoundError:
         raise NotFoundError("recipe-missing", f"There is no {file}", "mlops data clean --help") from None
-    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
-        raise UsageError("config-syntax", f"{file}: {error}", "mend the line; strings need quotes in TOML") from error
     steps = raw.get("steps")
     if set(raw) - {"steps"} or not isinstance(steps, list) or not steps:
         raise UsageError("recipe-invalid", f"{file} has no steps", 'add: [[steps]]\ndo = "fill-missing"')
-    reader = TomlReader(text, file)
     return tuple(_step(reader.section(Step, raw_step, ("steps",)), file) for raw_step in steps)
 
 

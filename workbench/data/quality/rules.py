@@ -8,15 +8,14 @@ from __future__ import annotations
 
 import json
 import re
-import tomllib
 from dataclasses import dataclass, field
 from datetime import date, datetime
 from pathlib import Path
 from typing import Any
 
 from workbench.data.quality.frames import TYPES
-from workbench.foundation.config import TomlReader
-from workbench.foundation.errors import UsageError, did_you_mean, read_errors
+from workbench.foundation.config import TomlReader, parse_toml, read_toml
+from workbench.foundation.errors import UsageError, did_you_mean
 from workbench.foundation.project import Project
 
 SUFFIX = ".checks.toml"
@@ -87,22 +86,17 @@ def read_rules(project: Project, path: str) -> Rules | None:
     """
     file = checks_file(project, path)
     try:
-        with read_errors(file):
-            text = file.read_text(encoding="utf-8")
+        return _rules(*read_toml(file, Path(f"{path}{SUFFIX}")))
     except FileNotFoundError:
         return None
-    except UnicodeDecodeError:
-        raise UsageError("config-syntax", f"{path}{SUFFIX} is no UTF-8", "save the file as UTF-8") from None
-    return parse_rules(text, Path(f"{path}{SUFFIX}"))
 
 
 def parse_rules(text: str, name: Path) -> Rules:
     """Validate the text of a checks file; ``name`` is only named in errors."""
-    try:
-        raw = tomllib.loads(text)
-    except tomllib.TOMLDecodeError as error:
-        raise UsageError("config-syntax", f"{name}: {error}", "mend the line; strings need quotes in TOML") from error
-    reader = TomlReader(text, name)
+    return _rules(*parse_toml(text.encode(), name))
+
+
+def _rules(raw: dict[str, Any], reader: TomlReader) -> Rules:
     rules = Rules(**reader.section(Rules, raw, ()))
     for column, rule in rules.columns.items():
         where = reader.at(("columns", column))
@@ -113,7 +107,9 @@ def parse_rules(text: str, name: Path) -> Rules:
         try:
             re.compile(rule.matches)
         except re.error as error:
-            raise _invalid(f"{where}: '{rule.matches}' is no regular expression: {error}", f"mend {name}") from error
+            raise _invalid(
+                f"{where}: '{rule.matches}' is no regular expression: {error}", f"mend {reader.path}"
+            ) from error
     return rules
 
 

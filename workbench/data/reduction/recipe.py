@@ -6,14 +6,13 @@ Conditions are data, not expressions: nothing in a recipe is ever evaluated as c
 from __future__ import annotations
 
 import dataclasses
-import tomllib
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from workbench.foundation.canonical import canonical_json, digest_bytes
-from workbench.foundation.config import TomlReader
-from workbench.foundation.errors import NotFoundError, UsageError, did_you_mean, read_errors
+from workbench.foundation.config import TomlReader, read_toml
+from workbench.foundation.errors import NotFoundError, UsageError, did_you_mean
 
 COMPARISONS = ("=", "!=", "<", "<=", ">", ">=")
 STATISTICS = ("mean", "min", "max", "std", "first", "last", "count", "median", "slope")
@@ -127,13 +126,11 @@ def read_recipe(path: Path) -> Recipe:
         UsageError: ``recipe-invalid``, ``config-unknown-key``, ``config-missing-key`` or ``config-wrong-type``.
     """
     try:
-        with read_errors(path):
-            text = path.read_text(encoding="utf-8")
-        raw = tomllib.loads(text)
+        raw, reader = read_toml(path)
     except FileNotFoundError:
         raise NotFoundError("recipe-missing", f"There is no recipe {path}", "see docs/data.md for one") from None
-    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
-        raise _invalid(f"{path}: {error}", "mend the line; strings need quotes in TOML") from None
+    except UsageError as error:
+        raise _invalid(error.message, error.hint) from None
     steps = raw.pop("step", [])
     codec = raw.pop("codec", "zstd")
     if raw:
@@ -142,7 +139,6 @@ def read_recipe(path: Path) -> Recipe:
         raise _invalid(f"{path}: there is no codec '{codec}'", 'codec = "zstd"')
     if not isinstance(steps, list) or not steps:
         raise _invalid(f"{path} has no [[step]]", '[[step]]\nkind = "keep"\ncolumns = ["time"]')
-    reader = TomlReader(text, path)
     return Recipe(tuple(_step(reader, raw_step, number) for number, raw_step in enumerate(steps, start=1)), codec)
 
 
