@@ -9,7 +9,6 @@ from __future__ import annotations
 import time
 
 from workbench.data.ingest.declaration import names
-from workbench.data.ingest.intake import list_watches
 from workbench.foundation.background import spawn_detached
 from workbench.foundation.project import Project
 
@@ -32,6 +31,8 @@ class Intake:
         self._looked_at = now
         if not names(self._project):
             return
+        from workbench.data.ingest.intake import list_watches  # a server starts, and most projects live, without it
+
         waiting = frozenset((w.name, w.files, w.waiting) for w in list_watches(self._project) if w.waiting)
         if waiting - self._tried:
             log = self._project.state_dir / "ingest.log"
