@@ -9,7 +9,7 @@ import unicodedata
 from pathlib import Path
 
 import pytest
-from hypothesis import HealthCheck, given, settings
+from hypothesis import HealthCheck, example, given, settings
 from hypothesis import strategies as st
 
 from tests.interop.conftest import dvc_in, git_in, make_project
@@ -322,6 +322,11 @@ PATTERN = st.lists(RULE | NOISE, max_size=4)
     inner=PATTERN,
     names=st.lists(st.sampled_from(["a", "b", "ab", ".b"]), min_size=1, max_size=3),
 )
+@example(outer=[], inner=["*/"], names=["a", "a"])
+@example(outer=[], inner=["a/a", "**/"], names=["a"])
+@example(outer=[], inner=["a", "!\\[a]"], names=["a"])
+@example(outer=[], inner=["**", "!a"], names=["a"])
+@example(outer=["a", "!a/"], inner=["!a"], names=["a"])
 def test_any_rules_mean_what_they_mean_to_dvc(
     tmp_path: Path, outer: list[str], inner: list[str], names: list[str]
 ) -> None:

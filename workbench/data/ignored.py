@@ -14,8 +14,9 @@ from workbench.foundation.errors import read_errors
 
 FILE = ".dvcignore"
 _ALWAYS = frozenset({".git", ".hg", ".dvc"})
-_Rule = tuple[str, re.Pattern[str], bool, bool]
-"""Folder with a slash at its end (empty for the project), pattern, whether it ignores, whether for folders alone."""
+_ESCAPE = "\\"
+_Rule = tuple[re.Pattern[str], bool, bool]
+"""Pattern for paths of the project, whether it ignores, whether for folders alone."""
 
 Ignore = Callable[[str, bool], bool]
 """Takes a path relative to the project and whether it is a folder; tells whether DVC ignores it."""
@@ -29,7 +30,8 @@ def ignore_for(root: Path, path: str) -> Ignore | None:
     rules: list[_Rule] = []
     for folder in (PurePosixPath(), *reversed(PurePosixPath(path).parents[:-1])):
         prefix = "" if folder == PurePosixPath() else f"{folder}/"
-        rules += _rules(root / folder / FILE, prefix)
+        if not _with_parents(_matcher(rules), f"{prefix}{FILE}", is_folder=False):  # else the file itself is ignored
+            rules += _rules(root / folder / FILE, prefix)
     return _matcher(rules) if rules else None
 
 
@@ -41,6 +43,12 @@ def is_ignored(root: Path, path: str, *, is_folder: bool) -> bool:
     ignore = ignore_for(root, path)
     if ignore is None:
         return False
+    return _with_parents(ignore, path, is_folder=is_folder)
+
+
+def _with_parents(ignore: Ignore, path: str, *, is_folder: bool) -> bool:
+    """Tell whether a path is ignored, or a folder that it lies in."""
+    parts = PurePosixPath(path).parts
     last = len(parts)
     return any(ignore("/".join(parts[:count]), is_folder or count < last) for count in range(1, last + 1))
 
@@ -63,21 +71,32 @@ def _rules(file: Path, prefix: str) -> list[_Rule]:
 
     rules: list[_Rule] = []
     for line in wanted:
-        regex, ignores = GitIgnoreSpecPattern.pattern_to_regex(line)
+        regex, ignores = GitIgnoreSpecPattern.pattern_to_regex(_moved(line, prefix) if prefix else line)
         if regex is not None and ignores is not None:
-            rules.append((prefix, re.compile(regex), ignores, line.endswith("/")))
+            rules.append((re.compile(regex), ignores, line.endswith("/")))
     return rules
+
+
+def _moved(line: str, prefix: str) -> str:
+    """Return a pattern of a folder as one of the project, written as DVC writes it (``dvc/pathspec_math.py``).
+
+    Its way has effects of its own, which count, since both tools look at the same files: ``**/`` ignores nothing at the
+    top and everything further down, and a backslash at the beginning is lost.
+    """
+    sign, rule = ("!", line[1:]) if line.startswith("!") else ("", line)
+    if "/" in rule[:-1] and not rule.startswith("**/"):
+        return f"{sign}/{prefix}{rule.removeprefix('/').removeprefix(_ESCAPE)}"
+    return f"{sign}/{prefix}**/{rule.removeprefix('**/').removeprefix(_ESCAPE)}"
 
 
 def _matcher(rules: list[_Rule]) -> Ignore:
     backwards = rules[::-1]
 
     def ignore(path: str, is_folder: bool) -> bool:
-        for prefix, pattern, ignores, folders_only in backwards:
-            if (folders_only and not is_folder) or not path.startswith(prefix):
+        for pattern, ignores, folders_only in backwards:
+            if folders_only and not is_folder:
                 continue
-            inner = path[len(prefix) :]
-            if pattern.match(inner) or (is_folder and pattern.match(f"{inner}/")):
+            if pattern.match(path) or (is_folder and pattern.match(f"{path}/")):
                 return ignores
         return False
 
