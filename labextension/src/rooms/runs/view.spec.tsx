@@ -62,6 +62,18 @@ describe('RunsView', () => {
     expect(room.executed).toEqual([[CommandIDs.openRun, { run: 'run-1' }]]);
   });
 
+  it.each([
+    ['run-9', CommandIDs.openRun, { run: 'run-9' }],
+    ['', CommandIDs.openFile, { file: 'notebooks/train.ipynb' }]
+  ])('opens what a job alone has: run "%s"', async (named, command, args) => {
+    // The executed notebook lies in a hidden folder, which Jupyter does not serve.
+    const output = '.workbench/jobs/jb-1/output.ipynb';
+    const room = await testRoom({ jobs: [job({ run: named, output })] });
+    const view = await render(<RunsView room={room} />);
+    await view.press(view.node.querySelector('[data-key]')!, 'Enter');
+    expect(room.executed).toEqual([[command, args]]);
+  });
+
   it('shows a job live and cancels it without opening it', async () => {
     const room = await testRoom({
       runs: [run({ state: 'RUNNING', job: 'jb-1' })],

@@ -24,7 +24,7 @@ const FIRST_RUN = `%load_ext workbench
 /** The runs, the newest first, and what is chosen for comparison. */
 export function RunsView(props: { room: IRoom }): JSX.Element {
   const { room } = props;
-  const { workbench, commands, trans } = room;
+  const { workbench, trans } = room;
   const { selection } = workbench;
   useModels(workbench.jobs, workbench.runs, workbench.search, selection);
   const { query, sort } = workbench.search.order;
@@ -63,11 +63,7 @@ export function RunsView(props: { room: IRoom }): JSX.Element {
               estimate={47}
               testId="wb-runs-rows"
               keyOf={row => row.key}
-              onOpen={row =>
-                void (row.run
-                  ? commands.execute(CommandIDs.openRun, { run: row.key })
-                  : openNotebook(room, row))
-              }
+              onOpen={row => void open(room, row)}
               onToggle={row => row.run && selection.toggle(row.key)}
               isSelected={row => selection.has(row.key)}
               onEnd={() => void workbench.findMore()}
@@ -204,9 +200,13 @@ function RunNote(props: {
   );
 }
 
-function openNotebook(room: IRoom, row: IRunRow): Promise<unknown> {
-  const file = row.job?.output || row.job?.notebook || '';
-  return PathExt.extname(file)
-    ? room.commands.execute(CommandIDs.openFile, { file })
-    : Promise.resolve();
+/** Open the run, also one that only its job has named so far; before there is one, the notebook it comes from. */
+async function open(room: IRoom, row: IRunRow): Promise<void> {
+  const run = row.run?.id ?? row.job?.run;
+  const file = row.job?.notebook ?? '';
+  if (run) {
+    await room.commands.execute(CommandIDs.openRun, { run });
+  } else if (PathExt.extname(file)) {
+    await room.commands.execute(CommandIDs.openFile, { file });
+  }
 }
