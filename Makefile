@@ -19,13 +19,14 @@ INSTALL = uv pip install --quiet --compile-bytecode --python $(BIN)/python
 endif
 
 .DEFAULT_GOAL := help
-.PHONY: help demo lab test lint check front-end bench lock clean
+.PHONY: help demo lab test lint check front-end bench soak lock clean
 
 help:
 	@echo 'make demo   the whole road on real data, headless: about two minutes after installation'
 	@echo 'make lab    JupyterLab on the project that the demo made (needs Node 20+ once, to build the panel)'
 	@echo 'make test   every check and every test'
 	@echo 'make bench  the benchmarks, as ratios'
+	@echo 'make soak   faults at every system call of the gate, and power cuts, kills at random: hours (needs strace)'
 
 demo: $(VENV)/.runtime
 	@$(BIN)/python -m workbench.demo $(DEMO)
@@ -51,6 +52,15 @@ front-end: $(VENV)/.dev workbench/labextension/package.json
 
 bench: $(VENV)/.dev
 	@for file in benchmarks/*.py; do echo "== $$file"; $(BIN)/python $$file || exit 1; done
+
+# The long forms of what is killed, cut off and filled up at random; the short ones are part of `make test`.
+soak: $(VENV)/.dev
+	$(BIN)/python -m tests.faults.power_cut --cuts 5000
+	$(BIN)/python -m tests.faults.power_cut --cuts 300 --planted
+	$(BIN)/python -m tests.faults.crash
+	WORKBENCH_KILLS=200 $(BIN)/pytest -s -n 0 tests/targets/test_many_kills.py -k lose
+	WORKBENCH_CHAOS_S=600 WORKBENCH_CHAOS_N=16 $(BIN)/pytest -s -n 0 --timeout 1800 tests/bad_day/test_many_notebooks.py
+	WORKBENCH_FUZZ_EXAMPLES=5000 $(BIN)/pytest -n 0 --timeout 7200 tests/review/test_fuzz.py
 
 # --- environment -------------------------------------------------------------------------------------------------
 

@@ -19,8 +19,8 @@ from collections.abc import Callable
 from pathlib import Path
 
 from workbench.experiment.runs import count_runs, group_runs, list_runs
+from workbench.experiment.store.creation import ensure_store, sqlite_path
 from workbench.experiment.store.indexes import ensure_indexes
-from workbench.experiment.store.tracking import ensure_store, sqlite_path
 from workbench.foundation.project import Project
 
 ROUNDS = 3

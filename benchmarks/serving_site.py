@@ -15,7 +15,8 @@ from workbench.contract.status import ReleaseState
 from workbench.foundation.identity import create_key, sign
 from workbench.foundation.project import Project
 from workbench.project.template import create_project
-from workbench.review.statement import NAMESPACES, Grant, Statement, Verdict, build_statement
+from workbench.review.proof.grant import Grant
+from workbench.review.proof.statement import NAMESPACES, Statement, Verdict, build_statement
 from workbench.serving import ledger
 from workbench.serving.runners import start_runner, stop_runner
 

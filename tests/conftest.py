@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import json
 import os
 import subprocess
 import sys
 import time
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -18,13 +20,39 @@ from workbench.project.template import create_project
 AUTHOR = "author@example.com"
 
 
+@pytest.hookimpl(wrapper=True, tryfirst=True)
+def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> Iterator[None]:
+    """Keep tests that share something in one worker: it is made once, and not used by two at a time.
+
+    Those are the tests of one group (``xdist_group``), and of one file where a fixture is made for the whole file.
+    """
+    is_grouping = config.getoption("loadgroup", default=False)
+    for item in items:
+        if is_grouping and not item.get_closest_marker("xdist_group") and _shares_with_its_file(item):
+            item.add_marker(pytest.mark.xdist_group(item.path.relative_to(config.rootpath).as_posix()))
+    yield
+    for item in items:
+        # pytest-xdist 3.8 writes the group where pytest 9.2 does not look any more, and then spreads it silently.
+        if item.nodeid != (named := getattr(item, "_nodeid", item.nodeid)):
+            item._id = type(item._id).parse(named)
+        if is_grouping and item.get_closest_marker("xdist_group") and "@" not in item.nodeid:
+            raise pytest.UsageError(f"the group of {item.nodeid} does not reach the scheduler")
+
+
+def _shares_with_its_file(item: pytest.Item) -> bool:
+    made = item._fixtureinfo.name2fixturedefs.values()
+    return any(definitions[-1].scope == "module" and definitions[-1].baseid for definitions in made)
+
+
 @pytest.fixture(autouse=True)
-def _no_inherited_project(monkeypatch: pytest.MonkeyPatch) -> None:
+def _no_inherited_project(monkeypatch: pytest.MonkeyPatch, tmp_path_factory: pytest.TempPathFactory) -> None:
     """Keep the developer's own identity, project and tracker out of the tests."""
     for name in ("MLFLOW_TRACKING_URI", "MLFLOW_RUN_ID", "WORKBENCH_PROJECT", "WORKBENCH_RUN_FILE", "WORKBENCH_JOB"):
         monkeypatch.delenv(name, raising=False)
     monkeypatch.setenv("WORKBENCH_ACTOR", AUTHOR)
     monkeypatch.setenv("DVC_NO_ANALYTICS", "1")
+    monkeypatch.setenv("WORKBENCH_CONFIG_HOME", str(tmp_path_factory.getbasetemp() / "user"))
+    monkeypatch.delenv("WORKBENCH_TRUST", raising=False)
 
 
 @pytest.fixture
@@ -35,6 +63,33 @@ def blank_project(tmp_path: Path) -> Project:
     key = tmp_path / "keys" / "author"
     create_key(key, comment=AUTHOR)
     return Project.open(root, actor=AUTHOR, key_path=key)
+
+
+@pytest.fixture(scope="session")
+def write_notebook() -> Callable[..., Path]:
+    """Write a notebook of code cells, the first of them tagged ``parameters`` where given."""
+
+    def write(path: Path, *cells: str, parameters: str = "", kernel: str = "python3") -> Path:
+        sources = [(parameters, ["parameters"])] if parameters else []
+        sources += [(cell, []) for cell in cells]
+        written = [
+            {
+                "cell_type": "code",
+                "id": f"c{number}",
+                "metadata": {"tags": tags},
+                "source": source,
+                "outputs": [],
+                "execution_count": None,
+            }
+            for number, (source, tags) in enumerate(sources)
+        ]
+        metadata = {"kernelspec": {"name": kernel, "language": "python", "display_name": kernel}}
+        notebook = {"cells": written, "metadata": metadata, "nbformat": 4, "nbformat_minor": 5}
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_text(json.dumps(notebook))
+        return path
+
+    return write
 
 
 @dataclass(frozen=True)

@@ -28,10 +28,12 @@ if TYPE_CHECKING:
     from workbench.experiment.search.frame import runs
     from workbench.experiment.session import log, log_input, log_params, run
     from workbench.experiment.table_input import table
+    from workbench.serving.loader import load
 
 __all__ = [
     "__version__",
     "autolog",
+    "load",
     "log",
     "log_dataset",
     "log_input",
@@ -44,6 +46,7 @@ __all__ = [
 
 _LAZY = {
     "autolog": "workbench.experiment.autolog",
+    "load": "workbench.serving.loader",
     "log": "workbench.experiment.session",
     "log_dataset": "workbench.experiment.datasets.logged",
     "log_input": "workbench.experiment.session",

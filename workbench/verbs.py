@@ -36,7 +36,9 @@ class Follows(StrEnum):
 
     NOTHING = "nothing"
     JOB = "job"  # the job that the function returns, with its progress
+    SWEEP = "sweep"  # the sweep that the function returns, with each trial
     WAIT = "wait"  # the function itself, which has a parameter ``wait``
+    LOG = "log"  # the job whose events it returns, only where ``--follow`` asks for it
 
 
 @dataclass(frozen=True)
@@ -114,6 +116,21 @@ VERBS: tuple[Verb, ...] = (
         "run", "", "workbench.execute.jobs:submit", _RUN, "Run a notebook on a target",
         ("notebook",), (("p", "params"), ("t", "target")), follows=Follows.JOB,
     ),
+    Verb(
+        "bundle", "", "workbench.execute.bundle:show_bundle", _READ, "Show what would travel to a far target",
+        ("notebook",),
+    ),
+    Verb(
+        "sweep", "", "workbench.execute.sweeps.sweeps:sweep", _RUN, "Search for a notebook's best parameters",
+        ("notebook",), (("t", "target"), ("n", "trials"), ("m", "metric")), follows=Follows.SWEEP,
+    ),
+    Verb("sweeps", "", "workbench.execute.sweeps.sweeps:list_sweeps", _READ, "List sweeps"),
+    Verb("sweep", "show", "workbench.execute.sweeps.sweeps:show_sweep", _READ, "Show every trial", ("sweep",)),
+    Verb(
+        "sweep", "request", "workbench.review.sweeps:request_best", _RUN, "Ask for a sweep's best model to pass",
+        ("sweep",), follows=Follows.WAIT,
+    ),
+    Verb("sweep", "cancel", "workbench.execute.sweeps.sweeps:cancel_sweep", _RUN, "Cancel a sweep", ("sweep",)),
     Verb("pipeline", "", "workbench.execute.pipelines.stages:list_stages", _READ, "List stages and which are stale"),
     Verb(
         "pipeline", "add", "workbench.execute.pipelines.stages:add_stage", _RUN, "Make a notebook a stage",
@@ -243,11 +260,24 @@ VERBS: tuple[Verb, ...] = (
         "Send the OpenLineage events that are outstanding",
     ),
     # compute
-    Verb("targets", "", "workbench.compute.targets:list_targets", _READ, "List targets and whether they are ready"),
+    Verb(
+        "secrets", "", "workbench.compute.consent:list_secrets", _READ,
+        "List which secrets workbench.toml has read, and where they go",
+    ),
+    Verb(
+        "secrets", "trust", "workbench.compute.consent:trust_secrets", _OPERATE,
+        "Agree that secrets of a section are read", ("sections",),
+    ),
+    Verb("targets", "", "workbench.compute.cards:list_targets", _READ, "List targets and whether they are ready"),
     Verb("jobs", "", "workbench.execute.jobs:list_jobs", _READ, "List jobs"),
     Verb("jobs", "show", "workbench.execute.jobs:show_job", _READ, "Show a job", ("job",)),
-    Verb("logs", "", "workbench.execute.jobs:job_events", _READ, "Show what a job has said", ("job",)),
+    Verb(
+        "logs", "", "workbench.execute.jobs:job_events", _READ, "Show what a job has said", ("job",),
+        follows=Follows.LOG,
+    ),
     Verb("cancel", "", "workbench.execute.jobs:cancel", _RUN, "Cancel a job", ("job",)),
+    Verb("retry", "", "workbench.execute.jobs:retry", _RUN, "Try a job again that did not succeed", ("job",)),
+    Verb("fetch", "", "workbench.execute.jobs:fetch", _RUN, "Bring files of a job here", ("job", "patterns")),
     # review
     Verb("identity", "create", "workbench.review.people:create_identity", _RUN, "Make an SSH key to sign with"),
     Verb("reviewers", "", "workbench.review.people:list_reviewers", _READ, "List who may approve"),
@@ -270,6 +300,34 @@ VERBS: tuple[Verb, ...] = (
         ("review",), (("m", "reason"),),
     ),
     Verb(
+        "review", "request-changes", "workbench.review.reviews:request_changes", _REVIEW,
+        "Ask for changes, signed with your SSH key", ("review",), (("m", "reason"),),
+    ),
+    Verb(
+        "review", "status", "workbench.review.status:review_status", _RUN,
+        "Say to CI whether a review lets its model through", ("review",),
+    ),
+    Verb(
+        "review", "check", "workbench.review.confirmation:check_review", _REVIEW,
+        "Run a review's checks here and sign what they found", ("review",),
+    ),
+    Verb(
+        "review", "compare", "workbench.review.beside:compare_review", _READ,
+        "Show a candidate beside the served model", ("review",),
+    ),
+    Verb(
+        "review", "draft", "workbench.review.drafts:show_draft", _READ, "Show exactly what you would sign",
+        ("review", "verdict"), (("m", "reason"), ("c", "check")),
+    ),
+    Verb(
+        "review", "override", "workbench.review.breaking:override", _REVIEW,
+        "Break the glass: let a model through for 24 hours", ("review",), (("m", "reason"),),
+    ),
+    Verb(
+        "review", "post-review", "workbench.review.breaking:post_review", _REVIEW,
+        "Sign that you looked at what was overridden", ("review",), (("m", "reason"),),
+    ),
+    Verb(
         "evidence", "export", "workbench.review.evidence.bundle:export_evidence", _RUN,
         "Write what proves a review into a zip that verifies without us", ("review", "path"),
     ),
@@ -282,24 +340,44 @@ VERBS: tuple[Verb, ...] = (
         ("review", "text"),
     ),
     Verb(
-        "policy", "lint", "workbench.review.policy_reading:lint_policy", _READ, "Look for what is wrong in a policy",
+        "policy", "lint", "workbench.review.policies.reading:lint_policy", _READ, "Look for what is wrong in a policy",
         ("path",),
     ),
-    Verb("policy", "explain", "workbench.review.policy_reading:explain_policy", _READ, "Say what each stage asks for"),
     Verb(
-        "policy", "test", "workbench.review.policy_trial:run_cases", _READ, "Judge written cases by a policy",
+        "policy", "explain", "workbench.review.policies.reading:explain_policy", _READ, "Say what each stage asks for"
+    ),
+    Verb(
+        "policy", "test", "workbench.review.policies.trial:run_cases", _READ, "Judge written cases by a policy",
         ("file",),
     ),
     Verb(
-        "policy", "try", "workbench.review.policy_trial:try_policy", _READ, "Judge past reviews by another policy",
+        "policy", "try", "workbench.review.policies.trial:try_policy", _READ, "Judge past reviews by another policy",
         ("path",),
+    ),
+    Verb("policy", "", "workbench.review.policies.adoption:show_change", _READ, "Show whether the policy is in force"),
+    Verb(
+        "policy", "propose", "workbench.review.policies.adoption:propose_policy", _REVIEW,
+        "Propose a policy that asks for less", (), (("m", "reason"),),
+    ),
+    Verb(
+        "policy", "sign", "workbench.review.policies.adoption:sign_policy", _REVIEW,
+        "Sign for a proposed policy, under the one in force", (), (("m", "reason"),),
     ),
     Verb("card", "create", "workbench.review.model_cards:create_card", _RUN, "Write an empty model card", ("model",)),
     Verb("card", "show", "workbench.review.model_cards:show_card", _READ, "Show what a card lacks", ("model",)),
+    Verb("notices", "", "workbench.review.notices.delivery:list_notices", _READ, "List who is told what happens"),
+    Verb(
+        "notices", "send", "workbench.review.notices.delivery:send_notices", _OPERATE,
+        "Tell now what is outstanding",
+    ),
     # serving
     Verb("releases", "", "workbench.serving.releases:list_releases", _READ, "List releases"),
     Verb("release", "", "workbench.serving.releases:release", _RELEASE, "Release an approved model", ("review",)),
     Verb("rollback", "", "workbench.serving.releases:roll_back", _RELEASE, "Go back one release", ("channel",)),
+    Verb(
+        "verify", "", "workbench.serving.verification:verify", _RUN,
+        "Verify what stands on a channel or lies in a folder", ("what",), (("o", "into"),),
+    ),
     Verb(
         "history", "", "workbench.project.history:show_history", _READ, "Show what ran when, and who approved it",
         ("model",),
@@ -307,6 +385,11 @@ VERBS: tuple[Verb, ...] = (
     Verb("runners", "", "workbench.serving.runners:list_runners", _READ, "List model runners"),
     Verb("serve", "", "workbench.serving.runners:start_runner", _OPERATE, "Start the model runner", ("channel",)),
     Verb("stop", "", "workbench.serving.runners:stop_runner", _OPERATE, "Stop the model runner", ("channel",)),
+    Verb(
+        "gate", "server-setup", "workbench.serving.server_gate:setup_server", _OPERATE,
+        "Let only the gate touch models on a shared server", ("models",),
+    ),
+    Verb("gate", "watch", "workbench.monitor.guard:watch_gate", _OPERATE, "Look whether anything passed by the gate"),
     # monitor
     Verb("monitor", "", "workbench.monitor.watch:list_monitors", _READ, "Show how served models are doing"),
     Verb("monitor", "check", "workbench.monitor.watch:check_channel", _OPERATE, "Look for drift now", ("channel",)),
@@ -317,6 +400,10 @@ VERBS: tuple[Verb, ...] = (
     # journal
     Verb("audit", "verify", "workbench.project.audit:verify_journal", _READ, "Walk the journal's chain"),
     Verb("audit", "log", "workbench.project.audit:list_events", _READ, "List what happened", short=(("n", "limit"),)),
+    Verb(
+        "audit", "erase", "workbench.project.audit_erasure:erase_payload", _OPERATE,
+        "Erase what an event says; the chain stays whole", ("seq",), (("m", "reason"),),
+    ),
     Verb(
         "audit", "checkpoint", "workbench.project.checkpoints:make_checkpoint", _OPERATE,
         "Sign the journal's end and keep it elsewhere", (), (("t", "to"),),

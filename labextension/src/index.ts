@@ -1,5 +1,6 @@
 /** The panel of MLOps Workbench: small plugins around one model. */
 import { dataPlugin } from './plugins/data';
+import { jobsPlugin } from './plugins/jobs';
 import { lineagePlugin } from './plugins/lineage';
 import { modelPlugin } from './plugins/model';
 import { monitorPlugin } from './plugins/monitor';
@@ -16,6 +17,7 @@ export default [
   projectPlugin,
   notebookPlugin,
   runsPlugin,
+  jobsPlugin,
   dataPlugin,
   lineagePlugin,
   reviewsPlugin,

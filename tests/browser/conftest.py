@@ -54,13 +54,17 @@ _QUIET = ("@jupyterlab/apputils-extension/notification", {"fetchNews": "false", 
 
 
 @contextlib.contextmanager
-def start_lab(root: Path, home: Path, *options: str, **settings: str) -> Iterator[Lab]:
+def start_lab(
+    root: Path, home: Path, *options: str, actor: str = "reviewer@example.com", key: Path | None = None, **settings: str
+) -> Iterator[Lab]:
     """Start JupyterLab as ``jupyter lab`` does, with an empty home, and stop it afterwards.
 
     Args:
         root: Folder to show.
         home: Its home.
         options: Further options of the command.
+        actor: Who sits before it.
+        key: Their SSH key; the demo reviewer's by default.
         settings: ``locale`` and ``theme``, as the user would have chosen them.
     """
     chosen = {SETTINGS[name][0]: {SETTINGS[name][1]: value} for name, value in settings.items()}
@@ -77,9 +81,9 @@ def start_lab(root: Path, home: Path, *options: str, **settings: str) -> Iterato
     environment |= {
         "HOME": str(home),
         "JUPYTER_CONFIG_DIR": str(home / "config"),
-        "WORKBENCH_ACTOR": "reviewer@example.com",
+        "WORKBENCH_ACTOR": actor,
+        "WORKBENCH_SIGNING_KEY": str(key or root / ".workbench" / "keys" / "reviewer"),
     }
-    environment["WORKBENCH_SIGNING_KEY"] = str(root / ".workbench" / "keys" / "reviewer")
     command = [sys.executable, "-m", "jupyterlab", "--no-browser", "--allow-root", "--ServerApp.ip=127.0.0.1"]
     command += [f"--ServerApp.port={port}", "--ServerApp.port_retries=0", f"--IdentityProvider.token={token}"]
     command += [f"--ServerApp.root_dir={root}", "--LabApp.news_url=None", *options]

@@ -6,27 +6,44 @@ import sys
 import tempfile
 from pathlib import Path
 
-from playwright.sync_api import Browser, sync_playwright
+from playwright.sync_api import Browser, Page, sync_playwright
 
 from tests.browser.chromium import FLAGS, find_chromium
 from tests.browser.conftest import REPOSITORY, open_panel, set_width, start_lab
 
-PICTURES = {"panel.png": {}, "panel-ja.png": {"locale": "ja_JP", "theme": "JupyterLab Dark"}}
+LANGUAGES = {"": {}, "-ja": {"locale": "ja_JP", "theme": "JupyterLab Dark"}}
 
 
-def take(browser: Browser, project: Path, name: str, settings: dict[str, str]) -> None:
-    """Open the panel beside a review of the project and take its picture."""
-    with tempfile.TemporaryDirectory() as home, start_lab(project, Path(home), **settings) as lab:
-        page = browser.new_page(viewport={"width": 1360, "height": 1020}, device_scale_factor=1)
-        open_panel(page, lab, "/tree/notebooks/train_shuttle.ipynb")
-        page.wait_for_selector(".jp-Notebook .jp-Cell")
-        set_width(page, 340)
-        page.get_by_test_id("wb-reviews-rows").locator(".wb-Row").first.click()
-        page.get_by_test_id("wb-review-checks").wait_for()
-        page.mouse.move(900, 900)
-        page.wait_for_timeout(2500)
-        page.screenshot(path=REPOSITORY / "docs" / "pictures" / name)
-        page.close()
+def open_review(page: Page) -> None:
+    """Open the newest review."""
+    page.get_by_test_id("wb-reviews-rows").locator(".wb-Row").first.click()
+    page.get_by_test_id("wb-review-metrics").wait_for()
+
+
+def open_run(page: Page) -> None:
+    """Find the runs that are proved, and open the best."""
+    page.get_by_test_id("wb-query").fill("metrics.f1 > 0.9 AND level >= R4")
+    page.get_by_test_id("wb-query").press("Enter")
+    page.get_by_test_id("wb-runs-rows").get_by_text("train_shuttle", exact=True).first.click()
+    page.get_by_test_id("wb-run-evidence").wait_for()
+
+
+PICTURES = {"panel": open_review, "run": open_run}
+
+
+def take(browser: Browser, project: Path, language: str) -> None:
+    """Take the pictures in one language: the panel beside a review, and beside a run."""
+    with tempfile.TemporaryDirectory() as home, start_lab(project, Path(home), **LANGUAGES[language]) as lab:
+        for name, show in PICTURES.items():
+            page = browser.new_page(viewport={"width": 1360, "height": 1020}, device_scale_factor=1)
+            open_panel(page, lab, "/tree/notebooks/train_shuttle.ipynb")
+            page.wait_for_selector(".jp-Notebook .jp-Cell")
+            set_width(page, 340)
+            show(page)
+            page.mouse.move(1345, 700)
+            page.wait_for_timeout(2500)
+            page.screenshot(path=REPOSITORY / "docs" / "pictures" / f"{name}{language}.png")
+            page.close()
 
 
 def main() -> None:
@@ -34,8 +51,8 @@ def main() -> None:
     project = Path(sys.argv[1] if len(sys.argv) > 1 else "demo").resolve()
     with sync_playwright() as playwright:
         browser = playwright.chromium.launch(executable_path=find_chromium(), args=FLAGS)
-        for name, settings in PICTURES.items():
-            take(browser, project, name, settings)
+        for language in LANGUAGES:
+            take(browser, project, language)
         browser.close()
 
 

@@ -4,18 +4,20 @@ from __future__ import annotations
 
 import importlib
 import sys
+from dataclasses import dataclass, field
 from pathlib import Path
 
 import pytest
 
-from workbench.compute.targets import Capability, find_target, list_targets, require_ready
+from workbench.compute.cards import list_targets
+from workbench.compute.targets import Capability, find_target, read_options, require_ready
 from workbench.contract.status import JobState
 from workbench.foundation.errors import NotFoundError, UnavailableError, UsageError
 from workbench.foundation.project import Project
 
 ADAPTER = '''
 from pathlib import Path
-from workbench.compute.targets import Capability, TargetFigures, TargetStatus, read_options
+from workbench.compute.targets import Capability, Sighting, TargetFigures, TargetStatus, read_options
 from workbench.contract.project import Finding
 from workbench.contract.status import JobState
 from dataclasses import dataclass
@@ -28,6 +30,7 @@ class ShelfTarget:
     """Keeps jobs on a shelf and never runs them: the smallest adapter there is."""
 
     capabilities = frozenset({Capability.QUEUE})
+    travel = None
     refusals = {Capability.CANCEL: "a shelf cannot stop what it never starts"}
 
     def __init__(self, project, name, options):
@@ -44,6 +47,9 @@ class ShelfTarget:
 
     def status(self, job):
         return TargetStatus(JobState.QUEUED if job in self.shelf else JobState.LOST)
+
+    def poll(self, jobs):
+        return {job: Sighting(self.status(job)) for job in jobs}
 
     def events(self, job, after=0):
         return ()
@@ -162,5 +168,27 @@ def test_an_adapter_from_another_package_is_a_target_like_any_other(tmp_path, sh
 def test_an_adapter_that_does_not_import_is_said_to_be_broken(tmp_path, shelf) -> None:
     project = make_project(tmp_path / "p", '[targets.mine]\nkind = "broken"\n')
     cards = {card.name: card for card in list_targets(project)}
-    assert "wb_shelf_gone" in cards["mine"].checks[0].message
+    (finding,) = cards["mine"].checks
+    assert "(wb_shelf_gone:Nothing) does not import" in finding.message
+    assert finding.message.endswith("[target-adapter-broken]")
+    assert finding.hint == "pip install --force-reinstall wb-shelf"
     assert cards["local"].is_ready
+
+
+@dataclass(frozen=True)
+class Tables:
+    """Options as an adapter for a cluster has them."""
+
+    hosts: tuple[str, ...] = ()
+    labels: dict[str, str] = field(default_factory=dict)
+    grace_s: float = 1.0
+
+
+def test_options_may_be_lists_and_tables_of_strings() -> None:
+    read = read_options(Tables, "t", {"hosts": ["a", "b"], "labels": {"disk": "ssd"}, "grace_s": 5})
+    assert read == Tables(("a", "b"), {"disk": "ssd"}, 5.0)
+    for wrong in ({"hosts": "a"}, {"hosts": [1]}, {"labels": ["a"]}, {"labels": {"a": 1}}):
+        with pytest.raises(UsageError) as caught:
+            read_options(Tables, "t", wrong)
+        assert caught.value.code == "target-option-wrong-type"
+        assert "of strings" in caught.value.message

@@ -16,10 +16,10 @@ import pytest
 
 from tests.bad_day.test_storage import give_up_rights
 from tests.data.conftest import make_project
-from workbench.data import cache, links
 from workbench.data.content import digest_of
-from workbench.data.pointers import read_pointer
-from workbench.data.repo_lock import hold_repo_lock
+from workbench.data.dvc import cache, links
+from workbench.data.dvc.pointers import read_pointer
+from workbench.data.dvc.repo_lock import hold_repo_lock
 from workbench.data.versions import list_versions, restore, snapshot, unlock, verify_versions
 from workbench.foundation.errors import ConflictError, IntegrityError, StorageError, WorkbenchError
 from workbench.foundation.project import Project

@@ -10,10 +10,11 @@ import time
 
 import pytest
 
+from workbench.compute.consent import list_secrets, trust_secrets
 from workbench.data.ingest import intake
 from workbench.data.ingest.intake import add_watch, ingest, list_watches
 from workbench.data.versions import list_versions, restore
-from workbench.foundation.errors import ConflictError, NotFoundError, UnavailableError, UsageError
+from workbench.foundation.errors import ConflictError, DeniedError, NotFoundError, UnavailableError, UsageError
 
 
 @pytest.fixture
@@ -180,3 +181,55 @@ def test_bad_input_is_refused(project, inbox):
     with pytest.raises(UnavailableError, match="is not there"):
         ingest(project, "share")
     assert next(watch.problem for watch in list_watches(project) if watch.name == "share")
+
+
+def test_a_folder_of_ones_own_is_watched_only_with_ones_agreement(project, tmp_path_factory, monkeypatch):
+    monkeypatch.setenv("WORKBENCH_CONFIG_HOME", str(tmp_path_factory.mktemp("user")))
+    home = tmp_path_factory.mktemp("home")
+    (home / "id_ed25519").write_text("secret")
+    (project.root / "data").mkdir(exist_ok=True)
+    declared = f'folder = "{home}"\ninto = "data/taken"\nsettle_s = 0.0\n'
+    (project.root / "data" / "theirs.watch.toml").write_text(declared)
+    with pytest.raises(DeniedError) as caught:
+        ingest(project)
+    assert caught.value.code == "secrets-untrusted"
+    assert str(home) in caught.value.message
+    assert caught.value.hint.endswith("mlops secrets trust watches.theirs")
+    assert card(project).waiting == 0
+    assert not (project.root / "data" / "taken").exists()
+    assert [use.section for use in list_secrets(project)] == ["watches.theirs"]
+
+    trust_secrets(project, ("watches.theirs",))
+    assert ingest(project)[0].taken == ("id_ed25519",)
+
+    (project.root / "data" / "theirs.watch.toml").write_text(declared.replace('"data/taken"', '"data/elsewhere"'))
+    with pytest.raises(DeniedError):
+        ingest(project)
+
+
+def test_whoever_adds_a_watch_of_a_share_has_agreed_to_it(project, tmp_path_factory, monkeypatch):
+    monkeypatch.setenv("WORKBENCH_CONFIG_HOME", str(tmp_path_factory.mktemp("user")))
+    share = tmp_path_factory.mktemp("share")
+    (share / "a.csv").write_text("time,torque\n1,0.5\n")
+    add_watch(project, str(share), "line1", pattern="*.csv", settle_s=0.0)
+    assert ingest(project)[0].taken == ("a.csv",)
+
+
+@pytest.mark.parametrize("pattern", ["*.csv", "*/*.csv", "**/*.csv"])
+def test_no_link_leads_out_of_a_watched_folder(project, inbox, tmp_path_factory, pattern):
+    outside = tmp_path_factory.mktemp("outside")
+    (outside / "a.csv").write_text("time,torque\n1,0.5\n")
+    (project.root / "inbox" / "there").symlink_to(outside)
+    (project.root / "inbox" / "b.csv").symlink_to(outside / "a.csv")
+    (project.root / "data" / "line1.watch.toml").unlink()
+    add_watch(project, "inbox", "line1", pattern=pattern, settle_s=0.0)
+    assert ingest(project)[0].taken == ()
+
+
+def test_a_folder_that_is_a_link_to_ones_own_is_asked_about_as_well(project, tmp_path_factory, monkeypatch):
+    monkeypatch.setenv("WORKBENCH_CONFIG_HOME", str(tmp_path_factory.mktemp("user")))
+    (project.root / "inbox").symlink_to(tmp_path_factory.mktemp("home"))
+    (project.root / "data").mkdir(exist_ok=True)
+    (project.root / "data" / "line1.watch.toml").write_text('folder = "inbox"\ninto = "data/line1"\n')
+    with pytest.raises(DeniedError):
+        ingest(project)

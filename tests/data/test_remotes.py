@@ -3,28 +3,24 @@
 from __future__ import annotations
 
 import os
+import shlex
 import shutil
-import socket
 import subprocess
-import sys
-import time
 from pathlib import Path
 
 import pytest
 
 from tests.data.conftest import make_project
+from tests.data.storage import S3_KEYS, add_s3, configure, s3
+from tests.targets.sshd import free_port
 from workbench.data.remotes import exposed_secrets, pull, push
 from workbench.data.versions import list_versions, restore, snapshot, verify_versions
-from workbench.foundation.errors import ConflictError, IntegrityError, NotFoundError, UnavailableError
+from workbench.foundation.errors import ConflictError, IntegrityError, NotFoundError, StorageError, UnavailableError
 from workbench.foundation.project import Project
 from workbench.project.doctor import find_faults
 
+__all__ = ["s3"]
 CSV = "data/readings.csv"
-
-
-def configure(project: Project, *words: str) -> None:
-    dvc = Path(sys.executable).with_name("dvc")
-    subprocess.run([dvc, *words], cwd=project.root, check=True, capture_output=True)
 
 
 @pytest.fixture
@@ -163,42 +159,13 @@ def test_a_secret_in_the_committed_configuration_is_a_finding(project: Project) 
     assert not any("in-the-open" in finding.message + finding.hint for finding in said)
 
 
-def free_port() -> int:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        port: int = probe.getsockname()[1]
-        return port
-
-
-@pytest.fixture(scope="module")
-def s3() -> str:
-    """A real S3 server of moto's, in a process of its own."""
-    pytest.importorskip("dvc_s3")
-    pytest.importorskip("moto")
-    port = free_port()
-    command = [sys.executable, "-m", "moto.server", "-H", "127.0.0.1", "-p", str(port)]
-    with subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL) as server:
-        try:
-            deadline = time.monotonic() + 60
-            while True:
-                try:
-                    socket.create_connection(("127.0.0.1", port), 1).close()
-                    break
-                except OSError:
-                    assert time.monotonic() < deadline
-                    time.sleep(0.1)
-            yield f"http://127.0.0.1:{port}"
-        finally:
-            server.kill()
-
-
 def test_s3(s3: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     import boto3
 
     for name in ("AWS_PROFILE", "HTTP_PROXY", "http_proxy", "HTTPS_PROXY", "https_proxy"):
         monkeypatch.delenv(name, raising=False)
-    keys = {"aws_access_key_id": "key", "aws_secret_access_key": "hush"}
-    boto3.client("s3", endpoint_url=s3, region_name="us-east-1", **keys).create_bucket(Bucket="data")
+    client = boto3.client("s3", endpoint_url=s3, region_name="us-east-1", **S3_KEYS)
+    client.create_bucket(Bucket="data")
     projects = []
     for name in ("one", "two"):
         (tmp_path / name).mkdir()
@@ -210,16 +177,11 @@ def test_s3(s3: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
             shutil.copytree(projects[0].root / ".dvc", project.root / ".dvc", ignore=lambda *_: ["cache", "tmp"])
             shutil.copy(projects[0].root / f"{CSV}.dvc", project.root / f"{CSV}.dvc")
             (project.root / CSV).unlink()
-        configure(project, "remote", "add", "--force", "--default", "cloud", "s3://data/project")
-        configure(project, "remote", "modify", "cloud", "endpointurl", s3)
-        configure(project, "remote", "modify", "--local", "cloud", "access_key_id", "key")
-        configure(project, "remote", "modify", "--local", "cloud", "secret_access_key", "hush")
-        configure(project, "remote", "modify", "cloud", "region", "us-east-1")
+        add_s3(project, s3)
     one, two = projects
     sent = push(one)
     assert (sent.url, sent.objects) == ("s3://data/project", 1)
     assert push(one).objects == 0
-    client = boto3.client("s3", endpoint_url=s3, region_name="us-east-1", **keys)
     (key,) = [found["Key"] for found in client.list_objects_v2(Bucket="data")["Contents"]]
     whole = client.get_object(Bucket="data", Key=key)["Body"].read()
     client.put_object(Bucket="data", Key=key, Body=b"?" * len(whole))
@@ -238,3 +200,31 @@ def test_s3(s3: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     assert refusal.value.code == "remote-unreachable"
     assert "hush" not in str(refusal.value)
     assert os.environ.get("AWS_SECRET_ACCESS_KEY") is None
+
+
+@pytest.mark.parametrize("damage", ["folder", "noise"])
+def test_dvcs_notes_that_cannot_be_written_are_named_and_made_anew(stored, tmp_path, monkeypatch, damage):
+    project, storage = stored
+    monkeypatch.setenv("DVC_SITE_CACHE_DIR", str(tmp_path / "notes"))
+    push(project)
+    found = sorted((tmp_path / "notes").rglob("cache.db"))
+    assert found
+    for path in found:
+        for suffix in ("", "-wal", "-shm"):
+            path.with_name(path.name + suffix).unlink(missing_ok=True)
+        if damage == "folder":
+            path.mkdir()
+        else:
+            path.write_bytes(b"no database at all " * 500)
+    (project.root / CSV).write_text("time,torque\n1,3\n")
+    snapshot(project, (CSV,), "third")
+    before, head = objects(storage), project.journal.head()
+    with pytest.raises(StorageError) as refusal:
+        push(project)
+    assert refusal.value.code == "data-unwritable"
+    assert (objects(storage), project.journal.head()) == (before, head)
+    words = shlex.split(refusal.value.hint.rpartition(": ")[2])
+    assert words == ["rm", "-r", str(tmp_path / "notes" / "repo")]
+    subprocess.run(words, check=True)
+    push(project)
+    assert len(objects(storage)) > len(before)

@@ -308,7 +308,7 @@ def test_a_busy_dvc_lock_is_waited_for(project):
 def test_a_lock_that_stays_busy_is_an_error(project, monkeypatch):
     snapshot(project, (CSV,))
     change_one_row(project)
-    monkeypatch.setattr("workbench.data.repo_lock.LOCK_TIMEOUT_S", 0.0)
+    monkeypatch.setattr("workbench.data.dvc.repo_lock.LOCK_TIMEOUT_S", 0.0)
     from dvc.repo import Repo
 
     with Repo(str(project.root)).lock, pytest.raises(StorageError) as refusal:

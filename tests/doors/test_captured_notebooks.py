@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import random
 import subprocess
 import sys
 import time
@@ -17,9 +18,10 @@ from jupyter_client.manager import start_new_kernel
 from workbench.contract.run import RunDetail
 from workbench.execute.jobs import submit, wait
 from workbench.experiment.capture.cells import chain_of
+from workbench.experiment.resuming import offer
 from workbench.experiment.runs import list_runs, show_run
 from workbench.experiment.store.artifacts import local_folder
-from workbench.experiment.store.tracking import tracking_client
+from workbench.experiment.store.client import tracking_client
 from workbench.foundation.project import Project
 
 READ = "import pandas as pd\ntable = pd.read_parquet('table.parquet')"
@@ -57,13 +59,18 @@ class Kernel:
     def save(self, *cells: Any) -> None:
         write(self.notebook, *cells)
 
+    def stop(self) -> None:
+        """End the kernel as a front end does; it ends what is open in it. Calling again is harmless."""
+        if self.manager.has_kernel:
+            self.client.stop_channels()
+            self.manager.shutdown_kernel(now=False)
+
 
 @pytest.fixture
 def kernel(blank_project: Project):
     started = Kernel(blank_project.root / "work.ipynb")
     yield started
-    started.client.stop_channels()
-    started.manager.shutdown_kernel(now=False)
+    started.stop()
 
 
 def cell(source: str, number: int, *tags: str) -> Any:
@@ -204,6 +211,74 @@ def test_a_tracked_cell_goes_on_on_request_and_else_begins_anew(blank_project: P
     assert [point.step for point in third.history["loss"]] == [3]
 
 
+def test_a_cell_goes_on_from_its_own_run_or_from_the_one_it_names(blank_project: Project, kernel: Kernel) -> None:
+    load = cell("%load_ext workbench\nimport workbench, mlflow", 0)
+    with_parts = "workbench.log(a=1.0)\nwith mlflow.start_run(): pass\nwith mlflow.start_run(run_name='part'): pass"
+    first = cell(f"%%mlops track\n{with_parts}", 1)
+    named = cell("%%mlops track named\nworkbench.log(b=1.0)", 2)
+    last = cell("%%mlops track\nworkbench.log(c=1.0)", 3)
+    kernel.save(load, first, named, last)
+    for each in (load, first, named, last):
+        assert kernel.execute(each) == ""
+    assert kernel.execute(cell("%%mlops track --continue\nworkbench.log(a=2.0)", 1)) == ""
+    assert kernel.execute(cell("%%mlops track named --continue\nworkbench.log(b=2.0)", 4)) == ""
+    refused = kernel.execute(cell("%%mlops track naned --continue\nworkbench.log(b=3.0)", 4))
+    assert "[nothing-to-resume]" in refused
+    runs = [show_run(blank_project, run.id) for run in list_runs(blank_project) if not run.parent]
+    b_again, a_again, _, b, a = runs
+    assert (a_again.tags["workbench.resumes"], b_again.tags["workbench.resumes"]) == (a.card.id, b.card.id)
+    assert [point.step for point in a_again.history["a"] + b_again.history["b"]] == [1, 1]
+
+
+def test_run_is_already_active_never_comes(blank_project: Project, kernel: Kernel) -> None:
+    begin = "mlflow.start_run(run_name='{0}'); mlflow.log_metric('n', {1})"
+    kernel.save(cell("", 0))
+    kernel.execute(cell("%load_ext workbench\nimport mlflow, workbench, threading", 0))
+    ways = [
+        begin.format("one cell", 1),
+        begin.format("one cell", 2),
+        f"{begin.format('twice', 3)}\n{begin.format('in one', 4)}",
+        f"with mlflow.start_run(run_name='around'):\n  {begin.format('inside', 5)}",
+        f"%%mlops track tracked\nmlflow.log_metric('n', 6)\n{begin.format('joined', 7)}\n{begin.format('part', 8)}",
+        f"with workbench.run('block'):\n  {begin.format('its own', 9)}\n  with workbench.run('inner'): pass",
+        "mlflow.log_metric('n', 10)",
+        "run = mlflow.active_run().info.run_id\nmlflow.end_run()\nmlflow.start_run(run_id=run)",
+        "mlflow.start_run(run_id=run)\nmlflow.log_metric('n', 11)",
+        f"def work():\n  {begin.format('thread', 12)}; mlflow.end_run()\n"
+        "thread = threading.Thread(target=work); thread.start(); thread.join()",
+        f"import asyncio\nasync def work():\n  {begin.format('task', 13)}\nawait work()",
+        begin.format("last", 14),
+    ]
+    assert [kernel.execute(cell(way, number)) for number, way in enumerate(ways, start=1)] == [""] * len(ways)
+    kernel.stop()
+    assert {run.state for run in list_runs(blank_project)} == {"FINISHED"}
+
+
+def test_a_notebook_whose_kernel_was_killed_is_offered_to_go_on(blank_project: Project, kernel: Kernel) -> None:
+    load, train = cell("%load_ext workbench", 0), cell("%%mlops track long\nimport workbench; workbench.log(a=1.0)", 1)
+    doomed = cell("%%mlops track long\nimport os, workbench\nworkbench.log(loss=1.0)\nos.kill(os.getpid(), 9)", 1)
+    kernel.save(load, doomed)
+    assert kernel.execute(load) == ""
+    kernel.client.execute(doomed.source)
+    while kernel.manager.is_alive():
+        time.sleep(0.1)
+    (killed,) = list_runs(blank_project)
+    again = Kernel(blank_project.root / "work.ipynb")
+    try:
+        said = again.execute(load)
+        assert said.startswith(f"Run {killed.id[:8]} 'long' of this notebook was killed")
+        assert f'workbench.run(resume="{killed.id[:12]}")' in said
+        assert "%%mlops track --continue" in said
+        assert again.execute(cell("%%mlops track --continue\nimport workbench; workbench.log(loss=0.5)", 1)) == ""
+        assert offer(blank_project, "work.ipynb") == "", "it went on"
+        assert again.execute(train) == ""
+    finally:
+        again.stop()
+    _, resumed, old = (show_run(blank_project, run.id) for run in list_runs(blank_project))
+    assert resumed.tags["workbench.resumes"] == old.card.id == killed.id
+    assert [point.step for point in resumed.history["loss"]] == [1]
+
+
 def test_plain_mlflow_is_the_same_kind_of_run(blank_project: Project, kernel: Kernel) -> None:
     (blank_project.root / "table.csv").write_text("a\n1\n")
     load = cell("%load_ext workbench", 0)
@@ -282,3 +357,20 @@ def test_capture_that_breaks_everywhere_breaks_no_cell_and_loses_no_run(blank_pr
     assert noise.endswith("ZeroDivisionError: division by zero")
     (run,) = list_runs(blank_project)
     assert (run.state, run.metrics["f1"]) == ("FINISHED", 1.0)
+
+
+def test_who_asks_what_kernel_it_is_draws_no_number_of_the_user(blank_project: Project, kernel: Kernel) -> None:
+    """IPython picks a tip for that, from the generator that the notebook seeded; nbclient asks after the last cell."""
+    seed, draw = cell("%load_ext workbench\nimport random\nrandom.seed(7)", 1), cell("print(random.random())", 2)
+    drawn = []
+    for tips in ("", "get_ipython().enable_tip = True"):
+        kernel.execute(seed)
+        kernel.execute(cell(tips, 3))
+        kernel.client.kernel_info(reply=True, timeout=60)
+        drawn.append(float(kernel.execute(draw)))
+    expected = random.Random(7).random()
+    assert drawn[0] == expected
+    assert drawn[1] != expected, "with tips it would be another number"
+    write(blank_project.root / "idle.ipynb", cell("print(1)", 1))
+    job = wait(blank_project, submit(blank_project, "idle.ipynb").id)
+    assert json.loads(show_run(blank_project, job.run).tags["workbench.seeds"]) == {"random": "unused"}

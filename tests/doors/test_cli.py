@@ -32,6 +32,23 @@ def test_outside_a_project_it_says_what_to_do(tmp_path: Path) -> None:
     assert list(tmp_path.iterdir()) == []
 
 
+def test_in_a_folder_that_was_deleted_it_says_what_to_do(blank_project: Project, tmp_path: Path) -> None:
+    code = "import os, sys; os.rmdir(os.getcwd()); from workbench.doors.cli import main; sys.exit(main(sys.argv[1:]))"
+
+    def from_nowhere(*words: str) -> subprocess.CompletedProcess[str]:
+        (tmp_path / "gone").mkdir()
+        command = [sys.executable, "-c", code, *words]
+        return subprocess.run(command, cwd=tmp_path / "gone", check=False, capture_output=True, text=True)
+
+    done = from_nowhere("status", "--json")
+    assert done.returncode == 2, done.stderr
+    problem = json.loads(done.stderr)
+    assert problem["code"] == "folder-gone"
+    assert "--project <folder>" in problem["hint"]
+    mended = from_nowhere("status", "--json", "--project", str(blank_project.root))
+    assert mended.returncode == 0, mended.stderr
+
+
 @pytest.mark.checklist("S4-10")
 def test_init_twice_is_harmless(tmp_path: Path) -> None:
     assert mlops(tmp_path, "init", "p", "--template", "blank").returncode == 0

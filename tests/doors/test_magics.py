@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import subprocess
 import sys
 from pathlib import Path
@@ -10,6 +11,7 @@ import nbformat
 import papermill
 import pytest
 
+from workbench.doors.magics.cell import CELL_WORDS
 from workbench.experiment.runs import list_runs, show_run
 from workbench.foundation.project import Project
 
@@ -54,6 +56,41 @@ def test_an_error_is_two_lines_and_stops_papermill(blank_project: Project) -> No
     error = next(o for c in failed.cells for o in c.get("outputs", []) if o.output_type == "error")
     assert len(error.traceback) == 2
     assert "notebook-missing" in error.traceback[0]
+
+
+REFUSED_CELLS = """
+import json, sys
+from IPython.core.interactiveshell import InteractiveShell
+shell = InteractiveShell.instance()
+shell.run_cell("%load_ext workbench").raise_error()
+for cell in json.loads(sys.argv[1]):
+    error = shell.run_cell(cell).error_in_exec
+    print(json.dumps([error.code, error.message, error.hint]), file=sys.stderr)
+print("meant" in shell.user_ns, file=sys.stderr)
+"""
+
+
+def test_a_line_that_cannot_be_read_and_a_magic_that_is_none_are_refused(blank_project: Project) -> None:
+    cells = (
+        "%mlops run 'a b.ipynb",
+        "%%mlops track 'a b\nmeant = 1",
+        "%%mlops trak x\nmeant = 1",
+        "%%mlops\nmeant = 1",
+    )
+    before = blank_project.journal.head()
+    command = [sys.executable, "-c", REFUSED_CELLS, json.dumps(cells)]
+    done = subprocess.run(command, cwd=blank_project.root, check=False, capture_output=True, text=True)
+    assert done.returncode == 0, done.stderr
+    *said, was_carried_out = done.stderr.strip().splitlines()[-5:]
+    codes, messages, hints = zip(*map(json.loads, said), strict=True)
+    assert codes == ("quotes-unbalanced", "quotes-unbalanced", "cell-magic-unknown", "cell-magic-unknown")
+    assert messages[0] == "Cannot read the line: No closing quotation"
+    assert "'%%mlops trak x'" in messages[2]
+    assert hints[0] == "close every quote, or write \\' for one that is meant itself"
+    assert all(word in hints[2] for word in CELL_WORDS)
+    assert was_carried_out == "False", "the cell itself did not run"
+    assert blank_project.journal.head() == before
+    assert list_runs(blank_project) == ()
 
 
 @pytest.mark.checklist("S1-08", "S1-20")

@@ -68,7 +68,9 @@ def test_a_line_becomes_a_call() -> None:
         (
             "review",
             "verb-unknown",
-            "known: review show, review request, review approve, review reject, review waive, review comment",
+            "known: review show, review request, review approve, review reject, review request-changes, review status, "
+            "review check, review compare, review draft, review override, review post-review, review waive, "
+            "review comment",
         ),
         ("run", "argument-missing", "mlops run --help"),
         ("run a.ipynb --tagret local", "option-unknown", "did you mean '--target'?"),

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -21,33 +20,6 @@ def job_project(tmp_path_factory: pytest.TempPathFactory) -> Project:
     (root / "notebooks").mkdir(parents=True)
     (root / "workbench.toml").write_text('[project]\nname = "trial"\n\n[targets.slow]\nkind = "local"\ngrace_s = 1\n')
     return Project.open(root, actor="ada@example.org")
-
-
-@pytest.fixture(scope="session")
-def write_notebook() -> Callable[..., Path]:
-    """Write a notebook of code cells, the first of them tagged ``parameters`` where given."""
-
-    def write(path: Path, *cells: str, parameters: str = "", kernel: str = "python3") -> Path:
-        sources = [(parameters, ["parameters"])] if parameters else []
-        sources += [(cell, []) for cell in cells]
-        written = [
-            {
-                "cell_type": "code",
-                "id": f"c{number}",
-                "metadata": {"tags": tags},
-                "source": source,
-                "outputs": [],
-                "execution_count": None,
-            }
-            for number, (source, tags) in enumerate(sources)
-        ]
-        metadata = {"kernelspec": {"name": kernel, "language": "python", "display_name": kernel}}
-        notebook = {"cells": written, "metadata": metadata, "nbformat": 4, "nbformat_minor": 5}
-        path.parent.mkdir(parents=True, exist_ok=True)
-        path.write_text(json.dumps(notebook))
-        return path
-
-    return write
 
 
 @pytest.fixture
@@ -71,12 +43,13 @@ def start(
 
 @pytest.fixture(scope="session")
 def wait_until() -> Callable[..., None]:
-    """Wait for something to come true."""
+    """Wait for something to come true; what else is ``seen`` is told where it does not."""
 
-    def wait(is_so: Callable[[], object], timeout_s: float = 240) -> None:
+    def wait(is_so: Callable[[], object], timeout_s: float = 240, seen: Callable[[], str] = str) -> None:
         deadline = time.monotonic() + timeout_s
         while not is_so():
-            assert time.monotonic() < deadline, "it did not come true in time"
+            if time.monotonic() > deadline:
+                pytest.fail(f"it did not come true within {timeout_s:g} s\n{seen()}")
             time.sleep(0.05)
 
     return wait

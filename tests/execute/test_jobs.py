@@ -13,13 +13,15 @@ from pathlib import Path
 import psutil
 import pytest
 
+from workbench.compute.consent import trust_secrets
 from workbench.compute.folder import JobFolder, read_json
 from workbench.compute.processes import job_processes
-from workbench.execute.jobs import cancel, job_events, list_jobs, show_job, wait
+from workbench.execute.jobs import cancel, job_events, list_jobs, show_job, submit, wait
 from workbench.execute.reconcile import reconcile_jobs
 from workbench.experiment.runs import show_run
-from workbench.foundation.errors import NotFoundError, PendingError
+from workbench.foundation.errors import DeniedError, NotFoundError, PendingError
 from workbench.foundation.lease import HEARTBEAT_S
+from workbench.foundation.project import Project
 
 pytestmark = [pytest.mark.slow, pytest.mark.timeout(600)]
 PATIENCE_S = 240
@@ -209,3 +211,27 @@ def test_no_value_of_the_environment_is_written_down(job_project, start, monkeyp
     assert len(written) > 5
     assert not [path for path in written if b"s3cr3t-of-the-caller" in path.read_bytes()]
     assert b"s3cr3t-of-the-caller" not in Path(job_project.state_dir / "journal.db").read_bytes()
+
+
+def test_a_target_of_this_machine_gives_secrets_by_their_source(job_project, write_notebook, monkeypatch) -> None:
+    """The value is in no file of the job; the kernel has it all the same."""
+    toml = job_project.root / "workbench.toml"
+    before = toml.read_text()
+    toml.write_text(
+        before + '\n[targets.vaulted]\nkind = "local"\n[targets.vaulted.env]\nDB_PASSWORD = "env:HOME_DB"\n'
+    )
+    monkeypatch.setenv("HOME_DB", "hunter2-hunter2")
+    try:
+        project = Project.open(job_project.root, actor="ada@example.org")
+        cell = "import os\nprint('length', len(os.environ['DB_PASSWORD']), os.environ['DB_PASSWORD'])"
+        write_notebook(project.root / "notebooks" / "vaulted.ipynb", cell)
+        with pytest.raises(DeniedError, match="secrets-untrusted"):
+            submit(project, "notebooks/vaulted.ipynb", target="vaulted")
+        trust_secrets(project, ("targets.vaulted",))
+        job = submit(project, "notebooks/vaulted.ipynb", target="vaulted").id
+        assert wait(project, job, timeout_s=PATIENCE_S).state == "SUCCEEDED"
+    finally:
+        toml.write_text(before)
+    assert said(project, job, "length 15 [secret DB_PASSWORD]")
+    folder = JobFolder.of(project, job).path
+    assert not [path for path in folder.rglob("*") if path.is_file() and b"hunter2" in path.read_bytes()]

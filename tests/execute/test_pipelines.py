@@ -12,7 +12,7 @@ import pytest
 
 from workbench.execute.jobs import show_job
 from workbench.execute.parameters_file import read_parameters_file
-from workbench.execute.pipelines.refresh import list_pipeline_runs, run_pipeline
+from workbench.execute.pipelines.refresh import list_pipeline_runs, run_pipeline, wait_for_pipeline
 from workbench.execute.pipelines.stages import add_stage, list_stages
 from workbench.foundation.errors import ConflictError, FailedError, NotFoundError, UsageError
 from workbench.foundation.project import Project
@@ -110,7 +110,8 @@ def test_a_stage_that_fails_says_so_and_leaves_the_rest_undone(project: Project,
     add_stage(project, "notebooks/bad.ipynb", (), ("never.txt",))
     with pytest.raises(FailedError) as caught:
         run_pipeline(project, wait=True)
-    assert "stage 'bad' failed" in caught.value.message
+    assert (caught.value.code, caught.value.hint) == ("pipeline-failed", "mlops pipeline")
+    assert "stage 'bad' failed; mlops logs jb-" in caught.value.message
     (run,) = list_pipeline_runs(project)
     assert (run.state, run.ran) == ("FAILED", ())
     assert show_job(project, run.jobs["bad"]).error.startswith("ZeroDivisionError")
@@ -145,6 +146,13 @@ def test_a_process_that_died_leaves_a_lost_run_and_the_next_one_starts(pipeline:
     with pytest.raises(ConflictError) as caught:
         run_pipeline(pipeline)
     assert caught.value.code == "pipeline-busy"
+
+
+def test_nobody_waits_for_a_run_that_there_is_not(pipeline: Project):
+    with pytest.raises(NotFoundError) as caught:
+        wait_for_pipeline(pipeline, "pl-none")
+    assert (caught.value.code, caught.value.hint) == ("pipeline-unknown", "mlops pipeline runs")
+    assert "'pl-none'" in caught.value.message
 
 
 def test_bad_input_is_refused_and_changes_nothing(pipeline: Project):

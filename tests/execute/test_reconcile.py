@@ -4,17 +4,25 @@ from __future__ import annotations
 
 import json
 import os
+import platform
+import shutil
 import subprocess
 import sys
 import time
+from pathlib import Path
 
 import pytest
 
 from workbench.compute.folder import JobFolder
 from workbench.contract.status import JobState
-from workbench.execute.jobs import cancel, show_job
+from workbench.execute import close_run
+from workbench.execute.jobs import cancel, fetch, show_job
 from workbench.execute.ledger import record_started, record_submitted
+from workbench.execute.leftovers import due_leftovers
 from workbench.execute.reconcile import reconcile_jobs
+from workbench.experiment.runs import show_run
+from workbench.experiment.store import tracking
+from workbench.foundation.errors import ConflictError
 from workbench.foundation.project import Project
 
 SPEC = {"notebook": "a.ipynb", "notebook_digest": "", "target": "local", "name": "", "attempt": 1, "replay_of": ""}
@@ -39,7 +47,9 @@ def project(tmp_path, monkeypatch) -> Project:
     return Project.open(tmp_path)
 
 
-def abandon(project: Project, job: str, *, age_s: float = 60, pid: int = 0, **spec: str) -> JobFolder:
+def abandon(
+    project: Project, job: str, *, age_s: float = 60, pid: int = 0, run: str = "run-of-it", **spec: object
+) -> JobFolder:
     """Leave a job the way a supervisor that was killed leaves it."""
     folder = JobFolder.of(project, job)
     folder.path.mkdir(parents=True)
@@ -48,7 +58,7 @@ def abandon(project: Project, job: str, *, age_s: float = 60, pid: int = 0, **sp
     if pid:
         folder.process.write_text(json.dumps({"pid": pid, "started": time.time() - age_s}))
     record_submitted(project, job, {**SPEC, **spec}, {})
-    record_started(project, job, "run-of-it")
+    record_started(project, job, run)
     return folder
 
 
@@ -106,3 +116,50 @@ def test_several_processes_write_one_end(project) -> None:
         process.stdin.flush()
     assert sum(int(process.communicate(timeout=120)[0]) for process in processes) == 5
     assert sorted(ends(project)) == [(f"job:jb-{number}", "LOST") for number in range(5)]
+
+
+def test_a_job_says_on_which_machine_it_was_submitted(project) -> None:
+    abandon(project, "jb-far", target="box", is_far=True)
+    assert show_job(project, "jb-far").machine == platform.node()
+
+
+def test_what_lies_on_another_machine_of_the_team_is_left_to_it(project, monkeypatch) -> None:
+    folder = abandon(project, "jb-theirs", target="box", is_far=True)
+    shutil.rmtree(folder.path)
+    monkeypatch.setattr("platform.node", lambda: "workshop-7")
+    assert reconcile_jobs(project) == ()
+    for verb, more in ((cancel, ()), (fetch, (("*",),))):
+        with pytest.raises(ConflictError, match="job-elsewhere") as caught:
+            verb(project, "jb-theirs", *more)
+        assert caught.value.hint.endswith(f": mlops {verb.__name__} jb-theirs")
+    assert not folder.path.exists(), "and nothing makes it look like ours"
+
+
+def test_a_far_job_whose_directory_was_deleted_does_not_run_for_ever(project) -> None:
+    shutil.rmtree(abandon(project, "jb-gone", target="box", is_far=True).path)
+    assert reconcile_jobs(project) == ("jb-gone",)
+    assert (show_job(project, "jb-gone").state, show_job(project, "jb-gone").reason) == ("LOST", "job directory gone")
+    assert due_leftovers(project) == {"box": ["jb-gone"]}, "and what it may still be doing over there is ended"
+
+
+def test_the_runs_of_a_job_whose_directory_was_deleted_end_too(project, monkeypatch) -> None:
+    tags = {"workbench.job": "jb-gone", "workbench.actor": "a"}
+    run = tracking.start_run(project, name="t", source="a.ipynb", tags=tags)
+    inside = {**tags, "workbench.far_run": "1f", "mlflow.parentRunId": run}
+    child = tracking.start_run(project, name="c", source="a.ipynb", tags=inside)
+    shutil.rmtree(abandon(project, "jb-gone", target="box", is_far=True, run=run).path)
+    closed: list[int] = []
+
+    def close(_module: str, arguments: list[str], **_: object) -> int:
+        closed.append(close_run.main(Path(arguments[0]), arguments[1]))
+        return 0
+
+    monkeypatch.setattr("workbench.execute.reconcile.spawn_detached", close)
+    reconcile_jobs(project)
+    reconcile_jobs(project)
+    assert closed == [0], "once"
+    ended = show_run(project, run)
+    assert (ended.card.state, ended.error) == ("KILLED", show_job(project, "jb-gone").error)
+    assert "its directory below .workbench/jobs was deleted" in ended.error
+    assert show_run(project, child).card.state == "KILLED"
+    assert not list(project.state_dir.glob("closing-*"))

@@ -9,7 +9,7 @@ import pytest
 
 from workbench.compute.folder import JobFolder
 from workbench.data.versions import snapshot
-from workbench.execute.jobs import job_events, submit, wait
+from workbench.execute.jobs import job_events, show_job, submit, wait
 from workbench.execute.reproduce import reproduce, show_evidence
 from workbench.experiment.runs import show_run
 from workbench.experiment.store.tracking import finish_run, start_run
@@ -41,7 +41,7 @@ def project(tmp_path_factory, write_notebook) -> Project:
     write_notebook(
         root / "notebooks" / "train.ipynb", "%load_ext workbench\nimport workbench", TRAIN, parameters="scale = 1"
     )
-    (root / "workbench.toml").write_text('[project]\nname = "replay"\n')
+    (root / "workbench.toml").write_text('[project]\nname = "replay"\n\n[targets.bench]\nkind = "local"\n')
     (root / ".gitignore").write_text(".workbench/\n__pycache__/\n")
     (root / "notebooks" / "helper.py").write_text("def factor():\n    return 1\n")
     (root / "data").mkdir()
@@ -88,11 +88,13 @@ def test_a_replay_comes_to_the_same_figure_after_everything_has_changed(project)
     commit(project)
     (project.root / "notebooks" / "helper.py").write_text("def factor():\n    return 100\n")
 
-    proof = reproduce(project, original.card.id, timeout_s=2 * PATIENCE_S, wait=True)
+    proof = reproduce(project, original.card.id, target="bench", timeout_s=2 * PATIENCE_S, wait=True)
     assert proof.level == "R4", proof
+    assert [show_job(project, job).target for job in proof.jobs] == ["bench"]
     assert proof.mismatches == ()
     assert show_evidence(project, original.card.id).evidence == proof.evidence
     again = show_run(project, proof.replays[0])
+    assert (original.card.target, again.card.target) == ("local", "bench")
     assert again.card.id != original.card.id
     assert again.card.metrics == original.card.metrics
     assert again.tags["workbench.replay_of"] == original.card.id

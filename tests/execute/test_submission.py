@@ -4,14 +4,20 @@ from __future__ import annotations
 
 import ast
 import json
+import os
+import signal
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
 
-from workbench.execute import runner
+from tests.execute.far_jobs import travelling_module
+from workbench.compute.folder import JobFolder
 from workbench.execute.jobs import list_jobs, submit
 from workbench.execute.notebook import read_notebook
 from workbench.execute.parameters import bind_parameters, declared_parameters
+from workbench.execute.supervise import RunnerProcess, kernel_environment
 from workbench.foundation.errors import NotFoundError, StorageError, UnavailableError, UsageError, WorkbenchError
 from workbench.foundation.project import Project
 
@@ -160,20 +166,40 @@ def test_a_full_disk_loses_nothing(project, monkeypatch) -> None:
     assert not list((project.state_dir / "jobs").iterdir())
 
 
+def test_a_target_that_cannot_start_a_job_ends_it_and_it_can_be_tried_again(project, monkeypatch) -> None:
+    with monkeypatch.context() as patch:
+        patch.setattr(sys, "executable", str(project.root / "no-such-python"))  # its environment was deleted
+        with pytest.raises(UnavailableError) as caught:
+            submit(project, "notebooks/train.ipynb")
+    (job,) = list_jobs(project)
+    assert (caught.value.code, job.id in caught.value.message) == ("target-refused", True)
+    assert "no-such-python" in caught.value.message
+    assert caught.value.hint == f"mend what it says (mlops targets), then: mlops retry {job.id}"
+    assert (job.state, job.reason) == ("FAILED", "target-refused")
+    ended = project.journal.events(kind="job.ended")
+    assert [event.data["reason"] for event in ended] == ["target-refused"]
+
+
 def test_the_runner_travels_alone() -> None:
     """It is carried to machines with Python 3.9 and papermill, and nothing else."""
-    source = Path(runner.__file__).read_text(encoding="utf-8")
+    source = Path(travelling_module("runner").__file__).read_text(encoding="utf-8")
     tree = ast.parse(source, feature_version=(3, 9))
     imported = {node.module.split(".")[0] for node in ast.walk(tree) if isinstance(node, ast.ImportFrom)}
     imported |= {
         name.name.split(".")[0] for node in ast.walk(tree) if isinstance(node, ast.Import) for name in node.names
     }
     foreign = imported - {"__future__", *__import__("sys").stdlib_module_names}
-    assert foreign == {"papermill", "nbclient"}  # nbclient is papermill's own engine
+    assert foreign == {
+        "papermill",
+        "nbclient",
+        "machine",
+        "errand",
+        "confined",
+    }  # papermill's own engine; files beside it
 
 
 def test_a_chatty_cell_is_cut_short_and_its_numbers_stay_gapless(tmp_path) -> None:
-    events = runner.Events(tmp_path / "events.jsonl", tmp_path / "outbox.jsonl")
+    events = travelling_module("runner").Events(tmp_path)
     for _ in range(5000):
         events.say(1, "0123456789")
     with (tmp_path / "outbox.jsonl").open("w") as stream:
@@ -186,3 +212,40 @@ def test_a_chatty_cell_is_cut_short_and_its_numbers_stay_gapless(tmp_path) -> No
     assert [event["kind"] for event in found] == ["out", "metric", "cell_end", "artifact", "exit"]
     assert [event["seq"] for event in found] == [1, 2, 3, 4, 5]
     assert found[0]["data"]["text"].endswith("(46000 characters more are in output.ipynb)")
+
+
+def test_a_replay_is_handed_nobodys_keys(tmp_path, monkeypatch) -> None:
+    (tmp_path / "workbench.toml").write_text('[project]\nname = "p"\n')
+    project = Project.open(tmp_path)
+    for name in ("SSH_AUTH_SOCK", "WORKBENCH_SIGNING_KEY"):
+        monkeypatch.setenv(name, "mine")
+    folder = JobFolder.of(project, "jb-1")
+    replay = kernel_environment(project, "jb-1", folder, str(tmp_path / "checkout"))
+    assert (replay["SSH_AUTH_SOCK"], replay["WORKBENCH_SIGNING_KEY"]) == ("", "")
+    assert "SSH_AUTH_SOCK" not in kernel_environment(project, "jb-1", folder, ""), (
+        "a job of one's own keeps one's agent"
+    )
+
+
+def test_who_is_asked_to_end_while_the_runner_is_being_started_ends_it(project, tmp_path, monkeypatch) -> None:
+    """A planted signal between fork and the note of the process: no runner is left without its supervisor."""
+    folder, plain = JobFolder(tmp_path / "jb-5e9b1e55"), subprocess.Popen
+    folder.path.mkdir()
+    folder.spec.write_text("{}")
+    folder.runner.write_text("import time; time.sleep(30)")
+    started: list[subprocess.Popen[bytes]] = []
+
+    def slow(*arguments, **options) -> subprocess.Popen[bytes]:
+        started.append(plain(*arguments, **options))
+        os.kill(os.getpid(), signal.SIGTERM)
+        return started[0]
+
+    before = signal.getsignal(signal.SIGTERM)
+    monkeypatch.setattr(subprocess, "Popen", slow)
+    try:
+        runner = RunnerProcess(project, "jb-5e9b1e55", folder)
+        assert runner.process.wait(20) == -signal.SIGTERM
+        assert runner.was_stopped
+    finally:
+        signal.signal(signal.SIGTERM, before)
+        started[0].kill()

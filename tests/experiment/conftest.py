@@ -9,7 +9,7 @@ import pytest
 
 from workbench.experiment import session
 from workbench.experiment.mlflow_calls import install
-from workbench.experiment.store import tracking
+from workbench.experiment.store.creation import ensure_store
 from workbench.foundation.project import Project
 
 ENVIRONMENT = ("MLFLOW_RUN_ID", "MLFLOW_TRACKING_URI", "WORKBENCH_RUN_FILE", "WORKBENCH_JOB", "WORKBENCH_PROJECT")
@@ -19,7 +19,7 @@ ENVIRONMENT = ("MLFLOW_RUN_ID", "MLFLOW_TRACKING_URI", "WORKBENCH_RUN_FILE", "WO
 def store(tmp_path_factory) -> Path:
     """An empty store of an experiment called ``demo``."""
     folder = tmp_path_factory.mktemp("store")
-    tracking.ensure_store(make_project(folder))
+    ensure_store(make_project(folder))
     return folder / ".workbench" / "mlflow.db"
 
 

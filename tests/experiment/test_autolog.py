@@ -14,7 +14,7 @@ import workbench
 from workbench.experiment import autolog as module
 from workbench.experiment.capture import quiet
 from workbench.experiment.runs import show_run
-from workbench.experiment.store import tracking
+from workbench.experiment.store.client import tracking_client
 
 RNG = np.random.default_rng(0)
 X = RNG.normal(size=(200, 4))
@@ -38,7 +38,7 @@ def test_a_fit_and_a_score(project):
     assert set(detail.card.params) == set(model.get_params())
     assert detail.card.metrics == {"LogisticRegression_score": score, "n_iter": model.n_iter_[0]}
     assert detail.history["system/fit_duration_s"][0].value > 0
-    tags = tracking.tracking_client(project).get_run(run).data.tags
+    tags = tracking_client(project).get_run(run).data.tags
     assert tags["estimator_class"] == "sklearn.linear_model._logistic.LogisticRegression"
 
 

@@ -10,16 +10,18 @@ import pytest
 
 from workbench.contract.reproduction import Evidence
 from workbench.data.versions import snapshot
+from workbench.execute.checkout import fresh_checkout
 from workbench.execute.reproduce import reproduce, verify
 from workbench.experiment.capture.cells import chain_of
 from workbench.experiment.capture.environment import environment, environment_lock
 from workbench.experiment.levels.facts import read_facts
 from workbench.experiment.levels.judgement import Judgement, level_from
 from workbench.experiment.levels.replayed import judge_replays
+from workbench.experiment.levels.restorable import judge_inputs
 from workbench.experiment.levels.standing import fallen_levels
 from workbench.experiment.store.tracking import finish_run, log_artifacts, log_metrics, set_tags, start_run
 from workbench.foundation.canonical import digest_file
-from workbench.foundation.errors import UsageError
+from workbench.foundation.errors import UnknownResultError, UsageError
 from workbench.foundation.project import Project
 
 CELLS = ("import pandas", "x = 2", "workbench.log(x=x)")
@@ -238,3 +240,32 @@ def test_wrong_numbers_are_named_before_anything_is_looked_at(project, options, 
     with pytest.raises(UsageError) as caught:
         reproduce(project, "no-such-run", **options)
     assert caught.value.code == code
+
+
+def test_of_somebody_elses_run_no_file_outside_of_the_checkout_is_hashed(versioned, tmp_path, tmp_path_factory):
+    secret = tmp_path_factory.mktemp("home") / "token"
+    secret.write_text("a token")
+    read = json.dumps([{"path": str(secret), "digest": "sha256:0", "dataset_version": ""}])
+    facts = read_facts(versioned, make_run(versioned, tmp_path, inputs=read))
+    for is_own in (True, False):
+        judged = Judgement()
+        assert not judge_inputs(facts, versioned.root, judged, is_own=is_own)
+        found = [item.found for item in judged.mismatches]
+        assert found == ([digest_file(secret)] if is_own else ["missing"])
+
+
+def test_data_is_not_laid_out_through_a_link_that_leads_out_of_the_checkout(versioned, tmp_path_factory):
+    outside, moved = tmp_path_factory.mktemp("outside"), tmp_path_factory.mktemp("moved")
+    (versioned.root / "data").mkdir()
+    (versioned.root / "data" / "keys.csv").write_text("a\n1\n")
+    (version,) = snapshot(versioned, ("data/keys.csv",))
+    (versioned.root / "data").rename(moved / "data")
+    (versioned.root / "data").symlink_to(outside)
+    git(versioned, "add", "--all")
+    git(versioned, "commit", "--quiet", "-m", "a link in its place")
+    with (
+        pytest.raises(UnknownResultError, match=r"leads data/keys\.csv out of the project"),
+        fresh_checkout(versioned, git(versioned, "rev-parse", "HEAD"), (version.id,), is_whole=True),
+    ):
+        pass
+    assert not list(outside.iterdir())

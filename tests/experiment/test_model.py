@@ -171,6 +171,7 @@ GOOD = HIGH[HOLDOUT].astype(int)
         (FITTED, {"train": X[TRAIN].assign(air=1e300)}, "rows-unusable"),
         (FITTED, {"train": X[:0]}, "rows-unusable"),
         (FITTED, {"holdout": (X[HOLDOUT].assign(air=np.nan), GOOD)}, "rows-unusable"),
+        (FITTED, {"optional": ("speed", "torqe")}, "feature-unknown"),
     ],
 )
 def test_what_cannot_be_handed_over_is_refused_and_leaves_nothing(project, model, options, code):
@@ -178,6 +179,7 @@ def test_what_cannot_be_handed_over_is_refused_and_leaves_nothing(project, model
         with pytest.raises(UsageError) as refusal:
             workbench.save_model(model, **{"name": "m", "train": X[TRAIN], "holdout": (X[HOLDOUT], GOOD), **options})
         assert refusal.value.code == code
+        assert refusal.value.hint
     detail = show_run(project, run)
     handed_over = tuple(path for path in detail.artifacts if not path.startswith("workbench/"))  # capture's own stay
     assert (detail.card.models, detail.card.metrics, handed_over) == ((), {}, ())

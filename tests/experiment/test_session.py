@@ -3,6 +3,9 @@
 import json
 import os
 import signal
+import subprocess
+import sys
+import tarfile
 import threading
 import time
 
@@ -10,11 +13,13 @@ import mlflow
 import pytest
 
 import workbench
-from workbench.experiment import session
+from workbench.experiment import kernel, session
 from workbench.experiment.reap import reap_dead_runs
 from workbench.experiment.runs import list_runs, show_run
 from workbench.experiment.store import delivery, tracking
-from workbench.foundation.errors import UnavailableError, UsageError
+from workbench.experiment.store.client import tracking_client
+from workbench.foundation import open_file_lock
+from workbench.foundation.errors import ConflictError, UnavailableError, UsageError
 from workbench.foundation.lease import HEARTBEAT_S
 
 
@@ -69,7 +74,7 @@ def test_running_a_cell_again_or_inside_another_is_never_refused(project):
     assert [card.state for card in list_runs(project)] == ["FINISHED"] * 4
     assert show_run(project, inner).card.metrics == {"x": 2}
     assert show_run(project, outer).card.metrics == {}
-    assert tracking.tracking_client(project).get_run(inner).data.tags["mlflow.parentRunId"] == outer
+    assert tracking_client(project).get_run(inner).data.tags["mlflow.parentRunId"] == outer
 
 
 def test_logging_outside_a_run_says_how_to_start_one():
@@ -78,6 +83,37 @@ def test_logging_outside_a_run_says_how_to_start_one():
             action()
         assert refusal.value.code == "no-active-run"
         assert "with workbench.run()" in refusal.value.hint
+
+
+def test_an_input_that_is_not_there_is_refused(project):
+    (project.root / "read.bin").write_bytes(b"1")
+    with workbench.run() as run:
+        with pytest.raises(UsageError) as refusal:
+            workbench.log_input("raed.bin")
+        workbench.log_input("read.bin")
+    assert (refusal.value.code, refusal.value.hint) == ("input-missing", "name a file that was read: ls '.'")
+    assert "raed.bin" in refusal.value.message
+    assert [item.path for item in show_run(project, run).inputs] == ["read.bin"]
+
+
+def test_a_run_that_still_runs_cannot_be_gone_on_from(project, python):
+    other = python("with workbench.run('long') as run:\n    print(run, flush=True)\n    sys.stdin.read()")
+    run = other.stdout.readline().strip()
+    try:
+        with pytest.raises(ConflictError) as refusal, workbench.run(resume=run[:8]):
+            pass
+        assert (refusal.value.code, refusal.value.hint) == (
+            "run-not-ended",
+            f"wait for its end: mlops runs show {run[:8]}",
+        )
+        assert [card.id for card in list_runs(project)] == [run], "no run of our own was begun"
+    finally:
+        other.kill()
+        other.communicate()
+    reap_dead_runs(project)
+    with workbench.run(resume=run[:8]) as after:
+        pass
+    assert show_run(project, after).tags["workbench.resumes"] == run
 
 
 @pytest.mark.checklist("S4-05")
@@ -99,15 +135,29 @@ def test_a_process_killed_while_it_trains_is_killed_within_two_heartbeats(projec
     [thread.join() for thread in threads]
     assert time.monotonic() - died < 2 * HEARTBEAT_S * 6, "generous: the machine may be busy"
     assert found == [run]
-    assert tracking.tracking_client(project).get_run(run).info.status == "KILLED"
+    assert tracking_client(project).get_run(run).info.status == "KILLED"
     ends = project.journal.events(kind="run.ended")
     assert [(event.subject, event.data["state"]) for event in ends] == [(f"run:{run}", "KILLED")]
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="locks of open files")
+@pytest.mark.parametrize("lock", ["of the open file", "of POSIX"])
+def test_a_run_that_reads_the_whole_project_goes_on_for_everybody(project, monkeypatch, lock):
+    """A backup in a cell reads the run's own lease; a lock of POSIX was lost by that, and the run was called dead."""
+    if lock == "of POSIX":
+        monkeypatch.setattr(open_file_lock, "_SET_LOCK", None)
+    look = "import sys; from workbench.experiment.runs import list_runs; "
+    look += "from workbench.foundation.project import Project; print(list_runs(Project.open())[0].state)"
+    with workbench.run(), tarfile.open(project.root.parent / f"{project.root.name}.tar", "w") as archive:
+        archive.add(project.root)
+        seen = subprocess.run([sys.executable, "-c", look], check=True, capture_output=True, text=True)
+        assert seen.stdout.strip() == ("KILLED" if lock == "of POSIX" else "RUNNING")
 
 
 def test_a_run_on_another_host_that_stopped_answering_is_lost(project):
     with workbench.run() as run:
         pass
-    client = tracking.tracking_client(project)
+    client = tracking_client(project)
     client.update_run(run, status="RUNNING")
     lease = project.root / ".workbench" / "leases" / f"run-{run}"
     lease.write_text(json.dumps({"pid": 1, "host": "another-host"}))
@@ -119,7 +169,7 @@ def test_a_run_on_another_host_that_stopped_answering_is_lost(project):
 
 def test_runs_of_jobs_and_of_plain_mlflow_are_left_alone(project):
     job = tracking.start_run(project, tags={"workbench.job": "jb-1"})
-    client = tracking.tracking_client(project)
+    client = tracking_client(project)
     experiment = client.get_experiment_by_name("demo").experiment_id
     plain = client.create_run(experiment, start_time=1).info.run_id
     assert reap_dead_runs(project) == ()
@@ -129,7 +179,7 @@ def test_runs_of_jobs_and_of_plain_mlflow_are_left_alone(project):
 def test_a_run_whose_lease_was_never_taken_is_dead_after_a_minute(project):
     run = tracking.start_run(project)
     assert reap_dead_runs(project) == ()
-    client = tracking.tracking_client(project)
+    client = tracking_client(project)
     with client._tracking_client.store.ManagedSessionMaker() as database:
         from sqlalchemy import text
 
@@ -190,13 +240,17 @@ class TestInAJob:
             workbench.log(f1=0.5)
         assert refusal.value.code == "job-run-missing"
 
-    def test_inputs_are_noted_after_each_cell_so_that_a_kill_loses_nothing(self, project, run_file, job_run):
+    def test_inputs_are_noted_after_each_cell_so_that_a_kill_loses_nothing(
+        self, project, run_file, job_run, monkeypatch
+    ):
         (project.root / "readings.csv").write_text("a\n1\n")
         session.begin_capture(project.root)
         (project.root / "readings.csv").read_text()
-        started = time.perf_counter()
+        is_let_on, write = threading.Event(), kernel.write_atomic
+        monkeypatch.setattr(kernel, "write_atomic", lambda *file: write(*file) if is_let_on.wait(60) else None)
         session.after_cell()
-        assert time.perf_counter() - started < 0.05
+        assert session._session.writer.is_alive(), "the next cell does not wait until it is written"
+        is_let_on.set()
         session._session.writer.join()
         (noted,) = json.loads(run_file.with_name("inputs.json").read_text())
         assert noted["path"] == "readings.csv"

@@ -3,6 +3,7 @@
 import subprocess
 import sys
 import time
+import types
 
 import psutil
 import pytest
@@ -102,3 +103,63 @@ def test_a_broken_sampler_never_fails_the_run(project, monkeypatch, capsys):
         time.sleep(0.3)
     assert show_run(project, run).card.state == "FINISHED"
     assert "planted" in capsys.readouterr().err
+
+
+class Nvml(types.ModuleType):
+    """A stand-in for ``pynvml`` where there are two GPUs, the second of which tells little; test machines have none."""
+
+    class NVMLError(Exception):
+        pass
+
+    def __init__(self, gpus: int = 2, has_driver: bool = True) -> None:
+        super().__init__("pynvml")
+        self._gpus, self._has_driver = gpus, has_driver
+
+    def nvmlInit(self) -> None:  # noqa: N802 - NVIDIA's names
+        if not self._has_driver:
+            raise self.NVMLError("Driver Not Loaded")
+
+    def nvmlDeviceGetCount(self) -> int:  # noqa: N802
+        return self._gpus
+
+    def nvmlDeviceGetHandleByIndex(self, index: int) -> int:  # noqa: N802
+        return index
+
+    def nvmlDeviceGetMemoryInfo(self, handle: int) -> types.SimpleNamespace:  # noqa: N802
+        return types.SimpleNamespace(used=(handle + 1) * 2_000_000_000, total=8_000_000_000)
+
+    def nvmlDeviceGetUtilizationRates(self, handle: int) -> types.SimpleNamespace:  # noqa: N802
+        if handle:
+            raise self.NVMLError("Not Supported")
+        return types.SimpleNamespace(gpu=73, memory=20)
+
+    def nvmlDeviceGetPowerUsage(self, handle: int) -> int:  # noqa: N802
+        if handle:
+            raise self.NVMLError("Not Supported")
+        return 150_000
+
+    def nvmlDeviceGetEnforcedPowerLimit(self, handle: int) -> int:  # noqa: N802
+        return 300_000
+
+
+def test_gpus_are_sampled_as_mlflow_samples_them(monkeypatch):
+    from mlflow.system_metrics.metrics import gpu_monitor
+
+    nvml = Nvml()
+    monkeypatch.setitem(sys.modules, "pynvml", nvml)
+    monkeypatch.setattr(gpu_monitor, "pynvml", nvml, raising=False)
+    theirs = gpu_monitor.GPUMonitor()
+    theirs.collect_metrics()
+    ours = {key: value for read in system_metrics._gpus() for key, value in read().items()}
+    assert ours == theirs.aggregate_metrics()
+    assert ours["gpu_0_utilization_percentage"] == 73
+    assert not any(key.startswith("gpu_1_power") for key in ours)
+    with workbench.run() as run:
+        history = wait_for(session.current_run()[0], run, 1)
+    assert {f"system/{key}" for key in ours} <= history.keys()
+
+
+@pytest.mark.parametrize("nvml", [None, Nvml(has_driver=False), Nvml(gpus=0)])
+def test_without_a_gpu_there_is_nothing_to_sample(monkeypatch, nvml):
+    monkeypatch.setitem(sys.modules, "pynvml", nvml)
+    assert system_metrics._gpus() == []

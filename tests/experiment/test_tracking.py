@@ -9,8 +9,13 @@ from dataclasses import replace
 
 import pytest
 
+from workbench.experiment.levels.facts import read_artifact
 from workbench.experiment.runs import list_runs, show_run
 from workbench.experiment.store import tracking
+from workbench.experiment.store.artifacts import local_folder
+from workbench.experiment.store.client import tracking_client
+from workbench.experiment.store.creation import ensure_store
+from workbench.experiment.store.models import download_model, register_version, set_alias
 from workbench.foundation.config import TrackingSection
 from workbench.foundation.errors import NotFoundError, StorageError, UsageError, WorkbenchError
 
@@ -54,7 +59,7 @@ def test_a_creation_that_was_killed_half_way_is_done_again(tmp_path):
     (state / "mlflow.db.new-journal").write_bytes(b"x")
     from workbench.foundation.project import Project
 
-    tracking.ensure_store(Project.open(tmp_path))
+    ensure_store(Project.open(tmp_path))
     with sqlite3.connect(state / "mlflow.db") as database:
         assert database.execute("SELECT count(*) FROM experiments WHERE name = 'demo'").fetchone() == (1,)
     database.close()
@@ -100,15 +105,35 @@ def test_models_are_carried_and_registered_once(project, tmp_path):
     folder.mkdir(parents=True)
     (folder / "MLmodel").write_text("flavors: {}\n")
     tracking.log_artifacts(project, run, folder, "models/m")
-    got = tracking.download_model(project, run, "m", tmp_path / "got")
+    got = download_model(project, run, "m", tmp_path / "got")
     assert (got / "MLmodel").read_text() == "flavors: {}\n"
-    assert tracking.register_version(project, run, "m") == "1"
-    assert tracking.register_version(project, run, "m") == "1"
+    assert register_version(project, run, "m") == "1"
+    assert register_version(project, run, "m") == "1"
     second = tracking.start_run(project)
     tracking.log_artifacts(project, second, folder, "models/m")
-    assert tracking.register_version(project, second, "m") == "2"
-    tracking.set_alias(project, "m", "champion", "2")
-    assert tracking.tracking_client(project).get_model_version_by_alias("m", "champion").run_id == second
+    assert register_version(project, second, "m") == "2"
+    set_alias(project, "m", "champion", "2")
+    assert tracking_client(project).get_model_version_by_alias("m", "champion").run_id == second
+
+
+def test_no_link_brings_other_files_along(project, tmp_path):
+    """Whoever copies artifacts may read more than whoever wrote them."""
+    (tmp_path / "home").mkdir()
+    (tmp_path / "home" / "id_ed25519").write_text("a private key")
+    run = tracking.start_run(project)
+    (tmp_path / "m").mkdir()
+    (tmp_path / "m" / "MLmodel").write_text("flavors: {}\n")
+    tracking.log_artifacts(project, run, tmp_path / "m", "models/m")
+    folder = local_folder(tracking_client(project).get_run(run).info.artifact_uri)
+    (folder / "models" / "m" / "key").symlink_to(tmp_path / "home" / "id_ed25519")
+    assert (download_model(project, run, "m", tmp_path / "got") / "key").is_symlink()  # which no store takes
+    (folder / "workbench").mkdir()
+    (folder / "workbench" / "source.ipynb").symlink_to(tmp_path / "home" / "id_ed25519")
+    assert read_artifact(project, str(folder), "workbench/source.ipynb") is None
+    (folder / "models" / "m").rename(folder / "models" / "other")
+    (folder / "models" / "m").symlink_to(tmp_path / "home")
+    with pytest.raises(NotFoundError, match="model-unknown"):
+        download_model(project, run, "m", tmp_path / "again")
 
 
 @pytest.mark.parametrize(
@@ -119,8 +144,8 @@ def test_models_are_carried_and_registered_once(project, tmp_path):
         (lambda p, r: tracking.log_metrics(p, r, {"f1?": 1.0}), UsageError, "tracking-refused"),
         (lambda p, r: tracking.log_metrics(p, "0" * 32, {"f1": 1.0}), NotFoundError, "run-unknown"),
         (lambda p, r: tracking.finish_run(p, "0" * 32, "FINISHED"), NotFoundError, "run-unknown"),
-        (lambda p, r: tracking.download_model(p, r, "m", p.root / "x"), NotFoundError, "model-unknown"),
-        (lambda p, r: tracking.set_alias(p, "m", "champion", "1"), NotFoundError, "model-unknown"),
+        (lambda p, r: download_model(p, r, "m", p.root / "x"), NotFoundError, "model-unknown"),
+        (lambda p, r: set_alias(p, "m", "champion", "1"), NotFoundError, "model-unknown"),
     ],
 )
 def test_bad_input_gets_its_own_code(project, action, family, code):

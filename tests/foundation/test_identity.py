@@ -112,6 +112,41 @@ def test_a_malformed_reviewers_file_names_its_line(line: str) -> None:
     assert "policy/reviewers:2" in caught.value.message
 
 
+@pytest.mark.parametrize(
+    ("who", "options"),
+    [
+        ("!mallory@example.com,*@example.com", ""),
+        ("[a-z]@example.com", ""),
+        ("a\x0b@example.com", ""),
+        ("a\u00a0@example.com", ""),
+        ("a\u2028@example.com", ""),
+        ("a@example.com", 'namespaces="!mlops-workbench.approve,*"'),
+        ("a@example.com", 'namespaces="mlops-workbench.[ab]*"'),
+        ("a@example.com", 'namespaces="mlops-workbench.approve\x85"'),
+        ("a@example.com", 'namespaces="a b"'),
+    ],
+)
+def test_patterns_that_openssh_reads_otherwise_are_refused(key: Path, who: str, options: str) -> None:
+    line = f"{who} {options} {read_public_key(key).line}"
+    with pytest.raises(UsageError) as caught:
+        AllowedSigners.parse(f"# ok\n\n{line}\n", name="policy/reviewers")
+    assert caught.value.code == "reviewers-malformed"
+    assert "policy/reviewers:3" in caught.value.message
+
+
+@pytest.mark.parametrize("separator", ["\r", "\x0b", "\x0c", "\x1c", "\x85", "\u2028"])
+def test_a_line_ends_where_it_ends_for_openssh(key: Path, tmp_path: Path, separator: str) -> None:
+    hidden = f"# a comment to OpenSSH{separator}a@example.com {read_public_key(key).line}\r\n"
+    path = tmp_path / "reviewers"
+    path.write_bytes(hidden.encode())
+    assert AllowedSigners.load(path).entries == ()
+    path.write_bytes(f"a@example.com {read_public_key(key).line} a{separator}b\n".encode())
+    with pytest.raises(UsageError, match="reviewers-malformed"):
+        AllowedSigners.load(path)
+    path.write_bytes(f"a@example.com\t{read_public_key(key).line} 名前\r\n".encode())
+    assert len(AllowedSigners.load(path).entries) == 1
+
+
 @given(st.text(max_size=400))
 def test_no_text_crashes_the_reviewers_parser(text: str) -> None:
     try:

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import os
+import shlex
+import shutil
 import signal
 import sqlite3
 import subprocess
@@ -11,8 +13,9 @@ from pathlib import Path
 
 import pytest
 
+from workbench.foundation import journal as journal_module
 from workbench.foundation.errors import ConflictError, IntegrityError, StorageError
-from workbench.foundation.journal import GENESIS, Head, Journal
+from workbench.foundation.journal import ERASED, GENESIS, Head, Journal
 
 WRITER = """
 import sys
@@ -101,11 +104,46 @@ def test_truncation_is_found_given_a_checkpoint(journal: Journal, tmp_path: Path
         journal.verify(checkpoint)
 
 
-def test_an_erased_payload_keeps_the_chain(journal: Journal, tmp_path: Path) -> None:
+def erase(journal: Journal, seq: int) -> None:
+    with journal.transaction() as change:
+        change.append(ERASED, f"event:{seq}", {"seq": seq})
+        change.erase(seq)
+
+
+def test_an_erased_payload_keeps_the_chain(journal: Journal) -> None:
     fill(journal, 3)
-    edit(tmp_path, "UPDATE events SET data = NULL WHERE seq = 2")
-    assert journal.verify().seq == 3
+    erase(journal, 2)
+    assert journal.verify(journal.head()).seq == 4
     assert journal.events()[1].data is None
+
+
+@pytest.mark.parametrize("kind", ["run.started", "policy.adopted", ERASED])
+def test_a_payload_that_nobody_erased_is_missed(journal: Journal, tmp_path: Path, kind: str) -> None:
+    fill(journal, 2)
+    erase(journal, 2)
+    with journal.transaction() as change:
+        change.append(kind, "policy:gate", {"number": 4})
+    checkpoint = journal.head()
+    edit(tmp_path, "UPDATE events SET data = NULL WHERE seq = 4")
+    for ask in (journal.verify, lambda: journal.verify(checkpoint)):
+        with pytest.raises(IntegrityError, match="journal-broken") as caught:
+            ask()
+        assert "Event 4" in caught.value.message
+
+
+def test_saying_so_beforehand_or_of_what_decisions_rest_on_explains_nothing(journal: Journal, tmp_path: Path) -> None:
+    with journal.transaction() as change:
+        change.append(ERASED, "event:2", {"seq": 2})
+        change.append("run.started", "run:1", {})
+        change.append("policy.adopted", "policy:gate", {"policy_digest": "sha256:1"})
+    edit(tmp_path, "UPDATE events SET data = NULL WHERE seq = 2")
+    with pytest.raises(IntegrityError, match="journal-broken"):
+        journal.verify()
+    erase(journal, 2)
+    journal.verify()
+    erase(journal, 3)
+    with pytest.raises(IntegrityError, match="journal-broken"):
+        journal.verify()
 
 
 def test_several_processes_write_one_chain(journal: Journal, tmp_path: Path) -> None:
@@ -140,6 +178,41 @@ def test_synchronous_is_full(journal: Journal) -> None:
     with journal._reading() as connection:
         assert connection.exec_driver_sql("PRAGMA synchronous").scalar() == 2
         assert connection.exec_driver_sql("PRAGMA journal_mode").scalar() == "wal"
+
+
+HOLDER = """
+import sqlite3, sys
+held = sqlite3.connect(sys.argv[1], isolation_level=None)
+held.execute("BEGIN IMMEDIATE")
+print("held", flush=True)
+sys.stdin.read()
+"""
+
+
+def test_a_journal_that_stays_locked_names_who_holds_it(
+    journal: Journal, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    fill(journal, 1)
+    before = journal.head()
+    path = tmp_path / "journal.db"
+    with subprocess.Popen(
+        [sys.executable, "-c", HOLDER, str(path)], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True
+    ) as holder:
+        assert holder.stdout is not None
+        assert holder.stdout.readline() == "held\n"
+        monkeypatch.setattr(journal_module, "_BUSY_TIMEOUT_S", 0.2)
+        second = Journal(f"sqlite:///{path}", actor="author@example.com")
+        with pytest.raises(StorageError) as caught:
+            fill(second, 1)
+        assert (caught.value.code, str(path) in caught.value.message) == ("journal-locked", True)
+        lsof, named = shlex.split(caught.value.hint.partition("repeat: ")[2])
+        if shutil.which(lsof):
+            pids = subprocess.run([lsof, "-t", named], check=False, capture_output=True, text=True).stdout
+            assert str(holder.pid) in pids.split()
+        holder.communicate("")
+    assert journal.head() == before
+    fill(second, 1)  # what the hint asks to wait for has come
+    second.close()
 
 
 def test_a_damaged_file_is_a_clear_error(tmp_path: Path) -> None:

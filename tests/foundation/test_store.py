@@ -53,6 +53,16 @@ def test_unknown_and_malformed_digests_are_told_apart(store: Store) -> None:
             store.read(bad)
 
 
+def test_what_a_tree_does_not_hold_is_named(store: Store, folder: Path) -> None:
+    digest = store.put_tree(folder)
+    assert store.read_tree_file(digest, "a.txt") == b"a"
+    with pytest.raises(NotFoundError) as caught:
+        store.read_tree_file(digest, "reference.json")
+    assert caught.value.code == "file-not-in-tree"
+    assert "'reference.json'" in caught.value.message
+    assert caught.value.hint == "see what the run holds: mlops runs show <run>"
+
+
 def test_a_link_is_refused(store: Store, folder: Path) -> None:
     (folder / "link").symlink_to("/etc/hostname")
     with pytest.raises(UsageError, match="link-in-tree"):

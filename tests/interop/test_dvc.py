@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import json
 import os
 import shutil
 import string
 import unicodedata
 from pathlib import Path
+from typing import Any
 
 import pytest
 from hypothesis import HealthCheck, example, given, settings
@@ -14,8 +16,8 @@ from hypothesis import strategies as st
 
 from tests.interop.conftest import dvc_in, git_in, make_project
 from workbench.data.content import digest_of
-from workbench.data.ignored import is_ignored
-from workbench.data.pointers import parse_pointer, write_pointer
+from workbench.data.dvc.ignored import is_ignored
+from workbench.data.dvc.pointers import parse_pointer, write_pointer
 from workbench.data.versions import list_versions, log_versions, restore, snapshot, verify_versions
 from workbench.foundation.errors import ConflictError, UsageError
 from workbench.foundation.project import Project
@@ -174,6 +176,39 @@ def test_a_project_of_plain_dvc_opens_here_with_its_history(git_project: Project
     (own,) = snapshot(git_project, ("data/t.csv",), "ours")
     assert len(list_versions(git_project)) == 4
     assert own.id in {version.id for version in log_versions(git_project, "data/t.csv.dvc")}
+
+
+def test_vscode_dvc_reads_what_we_wrote(git_project: Project) -> None:
+    """The commands that the extension asks (https://github.com/iterative/vscode-dvc, extension/src/cli/dvc)."""
+    root = git_project.root
+    (root / "data" / "images").mkdir()
+    for number in range(3):
+        (root / "data" / "images" / f"{number}.bin").write_text(f"{number}")
+    (root / "data" / "t.csv").write_text("a\n1\n")
+    snapshot(git_project, ("data/images", "data/t.csv"))
+    (root / "params.yaml").write_text("train:\n  depth: 3\n")
+    git_in(root, "add", "-A")
+    git_in(root, "commit", "-qm", "one")
+
+    def status() -> dict[str, Any]:
+        said = dvc_in(root, "data", "status", "--granular", "--unchanged", "--json")
+        return dict(json.loads(said))
+
+    images = [f"data/images/{number}.bin" for number in range(3)]
+    assert sorted(status()["unchanged"]) == sorted(["data/images/", "data/t.csv", *images])
+    (root / "data" / "t.csv").write_text("a\n2\n")
+    (root / "data" / "images" / "new.bin").write_text("n")
+    found = status()["uncommitted"]
+    assert sorted(found["modified"]) == ["data/images/", "data/t.csv"]
+    assert found["added"] == ["data/images/new.bin"]
+    snapshot(git_project, ("data/images", "data/t.csv"))
+    assert sorted(status()["committed"]["modified"]) == ["data/images/", "data/t.csv"]
+    listed = json.loads(dvc_in(root, "ls", ".", "--dvc-only", "-R", "--json"))
+    assert {item["path"] for item in listed} == {*images, "data/images/new.bin", "data/t.csv"}
+    (workspace, *_) = json.loads(dvc_in(root, "exp", "show", "--json"))
+    assert workspace["rev"] == "workspace"
+    assert workspace["data"]["params"]["params.yaml"]["data"] == {"train": {"depth": 3}}
+    assert dvc_in(root, "root").strip() == "."
 
 
 def test_a_described_pointer_is_left_to_dvc_which_keeps_what_is_said(any_project: Project) -> None:

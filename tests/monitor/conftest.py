@@ -20,7 +20,8 @@ from workbench.foundation.canonical import digest_bytes
 from workbench.foundation.project import Project
 from workbench.monitor.reference import Reference, parse_reference
 from workbench.monitor.watch import check_channel
-from workbench.review.policy import DEFAULT_POLICY
+from workbench.review.policies.policy import DEFAULT_POLICY
+from workbench.review.proof.grant import Grant
 from workbench.review.record import Review
 from workbench.review.record import save as save_review
 
@@ -143,9 +144,12 @@ def put_release(project: Project, digest: str, channel: str = CHANNEL, state: st
     card = ReleaseCard(
         name, channel, model, digest, "rv-1", state, version, approvers, "local-signed", "a@example.com", at
     )
+    policy = project.store.put_bytes(DEFAULT_POLICY.encode())
+    stage = channel.partition("@")[2]
+    grant = Grant("rv-1", model, stage, channel, digest, policy, digest, "a@example.com", "a@example.com", ())
     with project.journal.transaction() as change:
         change.append("release.promoted", f"release:{name}", {"model_digest": digest})
-        change.put("release", name, state, {**asdict(card), "grant": {}})
+        change.put("release", name, state, {**asdict(card), "grant": grant.to_json()})
     return name
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 
 import numpy as np
 import pytest
@@ -122,6 +123,17 @@ def test_both_languages_have_the_same_words_with_the_same_blanks():
     assert all(japanese.values())
     alike = {key for key in english if english[key] == japanese[key]}
     assert all(not any("a" <= c <= "z" for c in english[key].replace("{", "}").split("}")[0]) for key in alike), alike
+
+
+def test_what_passed_by_the_gate_is_told_in_japanese_to_the_last_word():
+    facts = {
+        "message": "MLflow's alias 'production' points at version 2; version 1 was released",
+        "hint": "have it released again, which sets it: mlops release",
+    }
+    said = " ".join(wording.alert_words("out-of-band", CHANNEL, facts, "ja"))
+    assert not re.search(r"[a-z]{4,} [a-z]{2,}", said.replace("mlops release", "")), said
+    assert "バージョン 2" in said
+    assert facts["message"] in wording.alert_words("out-of-band", CHANNEL, facts, "en")[0]
 
 
 def test_alerts_are_worded_in_japanese_from_the_same_facts():

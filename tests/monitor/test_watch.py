@@ -32,7 +32,7 @@ def test_nothing_predicted_yet_is_an_empty_card(project, served):
     assert list_monitors(project) == (card,)
 
 
-@pytest.mark.checklist("S1-04")
+@pytest.mark.checklist("S1-04", "S4-18")
 def test_in_domain_predictions_make_windows_and_no_alert(project, served, normal_rows):
     served.append(normal_rows(2300))
     card = check_channel(project, CHANNEL)
@@ -93,7 +93,7 @@ def test_a_check_that_was_overtaken_goes_on_behind_the_faster_one(project, serve
     assert card.alerts[0].count == 4
 
 
-@pytest.mark.checklist("S1-04", "S1-40", "S0-24")
+@pytest.mark.checklist("S0-24", "S1-04", "S1-40", "S4-18")
 def test_two_drifted_windows_raise_one_alert_that_names_reason_and_next_step(project, served, normal_rows):
     served.append(normal_rows(1000))
     served.append(_hot(normal_rows(500)))

@@ -55,7 +55,50 @@ def test_a_moment_belongs_to_exactly_one_release_at_its_very_edges_too(told):
         assert [i.version for i in show_history(project, "fault@production", at=moment.isoformat())] == [version]
     tokyo = edge.isoformat().replace("+00:00", "")  # without an offset it is UTC
     assert [i.version for i in show_history(project, "fault", at=tokyo)] == [2]
-    assert show_history(project, "fault", at="2001-01-01") == ()
+    with pytest.raises(NotFoundError, match=r"the first release was at .* \[nothing-then\]"):
+        show_history(project, "fault", at="2001-01-01")
+
+
+POLICY = b"[stages.production]\nrequired = []\napprovals = 1\nexpires_days = 90\n"
+
+
+def test_an_override_its_end_and_what_was_done_past_the_gate_are_told(blank_project, monkeypatch):
+    project = blank_project
+    policy = project.store.put_bytes(POLICY)
+    asked = {"model_digest": "sha256:aa", "run": "run1", "policy_digest": policy}
+    tell(project, "review.requested", "review:rv-1", "alice", **asked)
+    statement = project.store.put_bytes(b'{"predicate":{"evidence_digest":"sha256:seen"}}')
+    tell(project, "review.overridden", "review:rv-1", "carol", model_digest="sha256:aa", statement_digest=statement)
+    told = {"channel": "fault@production", "model_digest": "sha256:aa", "review": "rv-1"}
+    first = tell(project, "release.promoted", "release:rl-1", "olga", **told, version=1)
+    message = "Alias production is at version 2, not 1"
+    tell(project, "release.out_of_band_change", "channel:fault@production", "system", what="alias", message=message)
+    tell(project, "release.out_of_band_mended", "channel:fault@production", "system", what="alias")
+    (shown,) = show_history(project, "fault")
+    assert (shown.state, shown.approved_by, shown.overridden_by, shown.looked_at_by) == ("served", (), "carol", "")
+    assert (shown.policy_digest, shown.evidence_digest) == (policy, "sha256:seen")
+    end = datetime.fromisoformat(shown.valid_until) - datetime.fromisoformat(first.at)
+    assert timedelta(hours=23, minutes=59) < end <= timedelta(hours=24)
+    assert [text.partition(": ")[2] for text in shown.outside] == [message, "mended: alias"]
+    assert shown.evidence == "mlops evidence export rv-1 rv-1.zip"
+    with monkeypatch.context() as patch:
+        patch.setattr("workbench.project.history.OVERRIDE_H", 0)
+        assert show_history(project, "fault")[0].state == "ended"  # it is on the channel, and runners refuse it
+    tell(project, "review.post-reviewed", "review:rv-1", "bob", model_digest="sha256:aa")
+    approved = {
+        "model_digest": "sha256:aa",
+        "policy_digest": policy,
+        "evidence_digest": "sha256:e",
+        "state": "APPROVED",
+    }
+    tell(project, "review.approved", "review:rv-1", "bob", **approved)
+    tell(project, "release.promoted", "release:rl-2", "olga", **told, version=2)
+    after, before = show_history(project, "fault")
+    assert (before.state, before.looked_at_by, before.until) == ("replaced", "bob", after.since)
+    assert (after.state, after.approved_by, after.overridden_by) == ("served", ("bob",), "")
+    days = datetime.fromisoformat(after.valid_until) - datetime.fromisoformat(after.approvals[0].at)
+    assert timedelta(days=89) < days <= timedelta(days=90)
+    assert show_history(project, "fault", at=first.at)[0].state == "served"  # it was, then
 
 
 def test_records_edited_by_hand_change_nothing_and_bad_input_is_told(told):

@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import os
+import shlex
 import subprocess
 import tomllib
 from pathlib import Path
@@ -8,13 +9,16 @@ from pathlib import Path
 import nbformat
 import pytest
 
+from workbench.compute.sandbox import _TRIAL, can_confine
 from workbench.foundation.config import load_config
-from workbench.foundation.errors import NotFoundError, StorageError, UsageError
+from workbench.foundation.errors import NotFoundError, StorageError, UnavailableError, UsageError
 from workbench.foundation.project import Project
+from workbench.project.doctor import find_faults
 from workbench.project.template import create_project, list_templates
-from workbench.review.policy import DEFAULT_POLICY
+from workbench.review.policies.policy import DEFAULT_POLICY, load_policy
 
 REPOSITORY = Path(__file__).parents[2]
+WITHOUT_NAMESPACES = "from workbench.foundation import confinement; confinement._unshare = lambda _: False\n"
 
 
 @pytest.mark.checklist("S1-41")
@@ -35,6 +39,27 @@ def test_the_templates_carry_the_documented_policy() -> None:
     for template in list_templates():
         text = (REPOSITORY / "templates" / template / "policy" / "gate.toml").read_text(encoding="utf-8")
         assert text == DEFAULT_POLICY
+
+
+def test_where_nothing_can_be_confined_a_new_project_says_so(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The machine is this one with the step taken away that macOS and most containers lack."""
+    assert (_isolation(tmp_path / "able") == "required") == can_confine()
+    monkeypatch.setattr(
+        "workbench.compute.sandbox._TRIAL", _TRIAL.replace("sys.exit(", WITHOUT_NAMESPACES + "sys.exit(")
+    )
+    assert not can_confine()
+    assert _isolation(tmp_path / "unable") == "if-possible"
+    project = Project.open(tmp_path / "unable")
+    assert [finding.is_ok for finding in find_faults(project) if finding.name == "sandbox"] == [True]
+    policy = tmp_path / "unable" / "policy" / "gate.toml"
+    policy.write_text(policy.read_text().replace('"if-possible"', '"required"'))
+    assert [finding.is_ok for finding in find_faults(project) if finding.name == "sandbox"] == [False]
+
+
+def _isolation(folder: Path) -> str:
+    create_project(folder, template="blank")
+    rule = load_policy(Project.open(folder)).rule("production").reproduced
+    return rule.isolation
 
 
 def test_sample_notebooks_are_clean() -> None:
@@ -95,3 +120,25 @@ def test_template_manifests_name_notebooks_that_exist() -> None:
     for manifest in (REPOSITORY / "templates").glob("*/template.toml"):
         for notebook in tomllib.loads(manifest.read_text(encoding="utf-8"))["notebooks"]:
             assert (REPOSITORY / "sample_notebooks" / notebook).is_file()
+
+
+def test_what_git_refuses_leaves_nothing_and_can_be_done_again(tmp_path: Path) -> None:
+    """A repository of the team with a hook that lets nobody commit, and the new project as a folder of it."""
+    git = ["git", "-C", str(tmp_path)]
+    subprocess.run([*git, "init", "--quiet"], check=True)
+    hook = tmp_path / ".git" / "hooks" / "pre-commit"
+    hook.parent.mkdir(exist_ok=True)
+    hook.write_text("#!/bin/sh\necho 'no commits on Friday' >&2\nexit 1\n")
+    hook.chmod(0o755)
+    with pytest.raises(UnavailableError) as refusal:
+        create_project(tmp_path / "line", template="blank")
+    assert (refusal.value.code, "no commits on Friday" in refusal.value.message) == ("git-failed", True)
+    assert not [path for path in (tmp_path / "line").rglob("*") if path.is_file()]
+    look = shlex.split(refusal.value.hint.partition("look with: ")[2])
+    assert b"No commits yet" in subprocess.run(look, check=True, capture_output=True).stdout
+    staged = subprocess.run([*git, "ls-files"], check=True, capture_output=True).stdout
+    assert staged == b""
+    hook.unlink()
+    assert create_project(tmp_path / "line", template="blank").files
+    log = subprocess.run([*git, "log", "--format=%s"], check=True, capture_output=True, text=True).stdout
+    assert log == "Create the project\n"

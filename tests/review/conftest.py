@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import json
+import re
 import shutil
+import subprocess
 from collections.abc import Callable
 from dataclasses import asdict, dataclass
 from pathlib import Path
@@ -12,10 +14,13 @@ import numpy as np
 import pytest
 
 from workbench.contract.model import Feature, ModelManifest
+from workbench.contract.review import CheckReport
 from workbench.experiment.store import tracking
+from workbench.experiment.store.creation import ensure_store
 from workbench.foundation.config import load_config
 from workbench.foundation.identity import create_key
 from workbench.foundation.project import Project
+from workbench.foundation.words.translation import translated
 from workbench.review.people import add_reviewer
 
 POLICY = """\
@@ -140,11 +145,11 @@ class World:
         actor = f"{name}@example.com"
         return Project(self.root, load_config(self.root / "workbench.toml"), actor, self.keys / name)
 
-    def log_model(self, folder: Path, *, by: str = "alice", name: str = "faults") -> str:
+    def log_model(self, folder: Path, *, by: str = "alice", name: str = "faults", f1: float | None = 0.8) -> str:
         """Log a model folder as a finished run and return the run's id."""
         project = self.as_(by)
         run = tracking.start_run(project, name="try", source="train.ipynb", tags={"workbench.models": f'["{name}"]'})
-        tracking.log_metrics(project, run, {"f1": 0.8})
+        tracking.log_metrics(project, run, {} if f1 is None else {"f1": f1})
         tracking.log_artifacts(project, run, folder, f"models/{name}")
         tracking.finish_run(project, run, "FINISHED")
         return run
@@ -166,7 +171,7 @@ def world(tmp_path, tracking_folder, models) -> World:
     (root / "policy" / "gate.toml").write_text(POLICY, encoding="utf-8")
     keys = tmp_path / "keys"
     world = World(root, keys)
-    tracking.ensure_store(world.as_("alice"))
+    ensure_store(world.as_("alice"))
     for name in ("alice", "bob", "carol", "dan"):
         create_key(keys / name, comment=name)
     for name in ("alice", "bob", "carol"):
@@ -185,3 +190,47 @@ def changed_model(models, tmp_path) -> Callable[..., Path]:
         return folder
 
     return change
+
+
+def check_said(world: World, found: CheckReport, code: str, says: str, mends: str) -> None:
+    """Make sure that report and evidence say the code, what happened and what mends it, in Japanese too."""
+    parts = re.fullmatch(r"No result: (.+) \[([a-z-]+)\] → (.+)", found.summary)
+    assert parts, found
+    assert (found.result, parts[2], says in parts[1], mends in parts[3]) == ("unknown", code, True, True), found
+    kept = json.loads(world.as_("alice").store.read(found.evidence_digest))
+    assert kept["error"] == f"{parts[1]} [{code}]\n→ {parts[3]}"
+    said = translated(found.summary, "ja")
+    assert said.startswith("結果なし: ")
+    assert parts[1] not in said, said
+
+
+@pytest.fixture(scope="session")
+def tools(tmp_path_factory) -> Path:
+    """A folder with a shell, coreutils and OpenSSH's ``ssh-keygen``, and nothing else."""
+    folder = tmp_path_factory.mktemp("tools")
+    listed = subprocess.run(["dpkg", "-L", "coreutils"], capture_output=True, text=True, check=True).stdout.split()
+    programs = [Path(name) for name in listed if "/bin/" in name]
+    for program in (*programs, *(Path(str(shutil.which(name))) for name in ("sh", "ssh-keygen"))):
+        if not (folder / program.name).exists():
+            (folder / program.name).symlink_to(program)
+    return folder
+
+
+Verifies = Callable[..., subprocess.CompletedProcess[str] | None]
+
+
+@pytest.fixture
+def verifies(tools) -> Verifies:
+    """Run what VERIFY.md says, with coreutils and OpenSSH alone; None where it fails."""
+
+    def run(folder: Path, script: str, reviewers: Path | None = None) -> subprocess.CompletedProcess[str] | None:
+        environment = {"PATH": str(tools), "HOME": "/nonexistent"}
+        if reviewers:
+            environment["REVIEWERS"] = str(reviewers)
+        done = subprocess.run(
+            [tools / "sh"], input=script, cwd=folder, env=environment, capture_output=True, text=True, check=False
+        )
+        assert "not found" not in done.stderr, done.stderr
+        return done if done.returncode == 0 else None
+
+    return run

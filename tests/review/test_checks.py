@@ -5,17 +5,24 @@ from __future__ import annotations
 import json
 from dataclasses import replace
 from pathlib import Path
+from types import SimpleNamespace
 
 import numpy as np
 import onnx
 import pytest
 from onnx import TensorProto, helper
 
+from tests.review.conftest import check_said
 from workbench.contract.review import CheckReport
+from workbench.contract.status import JobState
+from workbench.experiment.levels.facts import read_facts
+from workbench.foundation.canonical import digest_file
+from workbench.foundation.errors import UsageError
 from workbench.review.candidate import read_manifest
 from workbench.review.checks.check import CheckInput
 from workbench.review.checks.registry import run_check
-from workbench.review.policy import MetricRule, StageRule
+from workbench.review.checks.replayed import Reported
+from workbench.review.policies.policy import MetricRule, StageRule
 
 
 @pytest.fixture
@@ -23,12 +30,19 @@ def run(world):
     """Freeze a folder and run one check on it."""
     project = world.as_("alice")
 
-    def run(name: str, folder: Path, *, champion: Path | None = None, rule: MetricRule | None = None) -> CheckReport:
+    def run(
+        name: str,
+        folder: Path,
+        *,
+        champion: Path | None = None,
+        rule: MetricRule | None = None,
+        f1: float | None = 0.8,
+    ) -> CheckReport:
         digest = project.store.put_tree(folder)
         given = CheckInput(
             project=project,
             review="rv-00000001",
-            run=world.log_model(folder) if name == "reproduced" else "run",
+            run=world.log_model(folder, f1=f1) if name == "reproduced" else "run",
             model="faults",
             stage="production",
             model_digest=digest,
@@ -128,6 +142,7 @@ def features(*names: str) -> list[dict[str, str]]:
     return [{"name": name, "dtype": "float32"} for name in names]
 
 
+@pytest.mark.checklist("S2-12")
 @pytest.mark.parametrize(
     ("edit", "says"),
     [
@@ -223,12 +238,27 @@ def test_the_authors_own_predictions_are_not_believed(run, models, changed_model
     [
         (lambda f: (f / "holdout.npz").unlink(), "has no holdout.npz"),
         (lambda f: edit_manifest(f, metric="applause"), "'applause' cannot be recomputed"),
+        (lambda f: edit_manifest(f, metric="r2"), "'r2' cannot be recomputed"),
     ],
 )
 def test_what_cannot_be_measured_is_unknown_and_not_a_pass(run, changed_model, edit, says):
     report = run("metric", changed_model(edit))
     assert report.result == "unknown"
     assert says in report.summary
+
+
+@pytest.mark.parametrize(("metric", "is_higher_better"), [("f1", False), ("accuracy", False), ("mae", True)])
+def test_an_author_cannot_turn_a_metric_round(run, changed_model, metric, is_higher_better):
+    folder = changed_model(lambda f: edit_manifest(f, metric=metric, is_higher_better=is_higher_better))
+    with pytest.raises(UsageError, match="says the contrary"):
+        run("metric", folder)
+
+
+def test_an_author_cannot_choose_another_metric_than_the_served_models(run, models, changed_model):
+    other = changed_model(lambda folder: edit_manifest(folder, metric="accuracy"))
+    report = run("metric", other, champion=models.good)
+    assert (report.result, "is held to f1, this one to accuracy" in report.summary) == ("unknown", True), report
+    assert run("metric", other).result == "pass"
 
 
 def test_too_few_rows_are_unknown(run, models):
@@ -241,6 +271,47 @@ def test_a_run_that_cannot_be_replayed_is_unknown_and_says_why(run, models):
     report = run("reproduced", models.good)
     assert report.result == "unknown"
     assert "No result" in report.summary
+
+
+@pytest.fixture
+def replayed(world, run, monkeypatch):
+    """Let the check find a given run as the replay, whose metrics are the same; the replay itself has its own test."""
+
+    def replayed(folder: Path, replay: Path, *, name: str = "faults", f1: float | None = 0.8) -> CheckReport:
+        other = world.log_model(replay, name=name)
+        ended = SimpleNamespace(
+            id="jb-00000001", state=JobState.SUCCEEDED, run=other, error="", reason="", target="sandbox"
+        )
+        proof = SimpleNamespace(jobs=("jb-00000001",), level="R3", evidence=())
+        monkeypatch.setattr("workbench.review.checks.reproduced.prove", lambda *_, **__: proof)
+        monkeypatch.setattr("workbench.review.checks.reproduced.show_job", lambda *_: ended)
+        monkeypatch.setattr("workbench.review.checks.reproduced._isolation", lambda *_: "limits")
+        figures = {name: frozenset({value}) for name, value in read_facts(world.as_("alice"), other).results.items()}
+        reported = Reported(figures, frozenset(digest_file(path) for path in replay.rglob("*") if path.is_file()))
+        monkeypatch.setattr("workbench.review.checks.reproduced._reported", lambda *_: reported)
+        return run("reproduced", folder, f1=f1)
+
+    return replayed
+
+
+@pytest.mark.checklist("S1-08")
+def test_a_replay_must_give_the_frozen_model_and_not_only_its_metrics(replayed, models, changed_model):
+    same = replayed(models.good, models.good)
+    assert (same.result, same.figures["same_model_bytes"]) == ("pass", 1), same
+    swapped = replayed(models.worse, models.good)
+    assert (swapped.result, "of its answers to 800 rows" in swapped.summary) == ("fail", True), swapped
+    rounded = changed_model(lambda folder: edit_onnx(folder, lambda model: setattr(model, "doc_string", "again")))
+    again = replayed(models.good, rounded)
+    assert (again.result, again.figures["same_model_bytes"], again.figures["differing_answers"]) == ("pass", 0, 0)
+
+
+def test_a_replay_that_nothing_can_be_held_to_is_unknown(world, replayed, models, changed_model):
+    nothing = replayed(models.good, models.good, name="other")
+    check_said(world, nothing, "replay-without-model", "The metrics come out again", "has to save 'faults' whenever")
+    unmeasured = replayed(models.good, models.good, f1=None)
+    check_said(world, unmeasured, "no-metrics", "logged no metric", "workbench.log(f1=…)")
+    silent = changed_model(lambda folder: (folder / "model.onnx").write_bytes(b"nothing"))
+    check_said(world, replayed(silent, models.good), "model-fails", "frozen model does not answer", "save_model(…)")
 
 
 def test_a_defect_in_a_check_is_unknown(run, models, monkeypatch):

@@ -1,11 +1,12 @@
 """Every small grant there is, against an oracle; and the search finds each planted bug before it is believed.
 
-Random tests miss the one combination that matters. Four signers, three models, two policies and both verdicts make 48
-honest statements; every grant with at most two of them is tried, for every model and policy it could claim.
+Random tests miss the one combination that matters. Six names of four people, three models, two policies and every
+verdict make 108 honest statements; every grant with at most two of them is tried, for each model and policy.
 """
 
 from __future__ import annotations
 
+import subprocess
 from collections.abc import Iterator
 from dataclasses import replace
 from itertools import combinations_with_replacement
@@ -16,16 +17,20 @@ import pytest
 from workbench.foundation.errors import DeniedError, IntegrityError
 from workbench.foundation.identity import AllowedSigners, create_key, read_public_key, sign
 from workbench.foundation.store import Store
-from workbench.review import statement as module
-from workbench.review.persons import Person
-from workbench.review.policy import Policy, parse_policy
-from workbench.review.statement import NAMESPACES, Grant, Statement, Verdict, build_statement, verify_grant
+from workbench.review.policies.policy import Policy, parse_policy
+from workbench.review.proof import approvals as module
+from workbench.review.proof import verification
+from workbench.review.proof.grant import Grant
+from workbench.review.proof.persons import Person, person_of
+from workbench.review.proof.statement import NAMESPACES, Statement, Verdict, build_statement, parse_statement
+from workbench.review.proof.verification import verify_grant
 
 MODELS = tuple("sha256:" + letter * 64 for letter in "abc")
 POLICIES = tuple(f"[stages.production]\nrequired = []\napprovals = {count}\n".encode() for count in (1, 2))
-# alice asked; bobby is another name of bob's key
-KEYS = {"alice": "alice", "bob": "bob", "bobby": "bob", "carol": "carol"}
-PERSON = {"alice": 0, "bob": 1, "bobby": 1, "carol": 2}
+# alice asked; bobby is another name of bob's key, dora and della are both in one certificate
+KEYS = {"alice": "alice", "bob": "bob", "bobby": "bob", "carol": "carol", "dora": "cert", "della": "cert"}
+PERSON = {"alice": 0, "bob": 1, "bobby": 1, "carol": 2, "dora": 3, "della": 3}
+CERTIFIED = [name for name, key in KEYS.items() if key == "cert"]
 
 
 class Space:
@@ -36,12 +41,14 @@ class Space:
         self.policies = [parse_policy(text) for text in POLICIES]
         for text in POLICIES:
             self.store.put_bytes(text)
-        for key in set(KEYS.values()):
+        for key in {*KEYS.values(), "authority"}:
             create_key(folder / key, comment=key)
-        spaces = ",".join(NAMESPACES)
-        self.allowed = AllowedSigners.parse(
-            "\n".join(f'{n} namespaces="{spaces}" {read_public_key(folder / k).line}' for n, k in KEYS.items())
-        )
+        paths = {key: folder / key for key in KEYS.values()} | {"cert": certify(folder, "cert", CERTIFIED)}
+        options = f'namespaces="{",".join(NAMESPACES)}"'
+        lines = [f"{n} {options} {read_public_key(paths[k]).line}" for n, k in KEYS.items() if n not in CERTIFIED]
+        authority = read_public_key(folder / "authority").line
+        lines.append(f"{','.join(CERTIFIED)} cert-authority,{options} {authority}")
+        self.allowed = AllowedSigners.parse("\n".join(lines))
         self.statements: list[tuple[Statement, tuple[str, str]]] = []
         for name, key in KEYS.items():
             for model in MODELS:
@@ -49,7 +56,7 @@ class Space:
                     for verdict in Verdict:
                         made = self._statement(name, model, policy, verdict)
                         data = build_statement(made)
-                        signature = sign(folder / key, data, namespace=verdict.namespace)
+                        signature = sign(paths[key], data, namespace=verdict.namespace)
                         self.statements.append((made, (data.decode(), signature)))
 
     def grants(self) -> Iterator[tuple[Grant, Policy, list[Statement]]]:
@@ -108,6 +115,13 @@ class Space:
         )
 
 
+def certify(folder: Path, key: str, names: list[str]) -> Path:
+    """Have the authority certify a key for several names, and return the certificate."""
+    command = ["ssh-keygen", "-q", "-s", str(folder / "authority"), "-I", key, "-n", ",".join(names)]
+    subprocess.run([*command, f"{folder / key}.pub"], check=True)
+    return folder / f"{key}-cert.pub"
+
+
 def oracle(grant: Grant, standing: Policy, statements: list[Statement], policies: list[Policy]) -> bool:
     """Say in the plainest words what must hold."""
     signed = next(policy for policy in policies if policy.digest == grant.policy_digest)
@@ -126,7 +140,7 @@ def space(tmp_path_factory) -> Space:
 
 
 def remember_signatures(monkeypatch) -> None:
-    """Verify each signature once: there are 48 of them and thousands of grants."""
+    """Verify each signature once: there are 108 of them and thousands of grants."""
     seen: dict[tuple[object, ...], object] = {}
     real = module.verify_decision
 
@@ -152,20 +166,23 @@ PLANTED = {
     "the digests are not compared": lambda m: m.setattr(module, "_check_binding", skip),
     "authors may approve": lambda m: m.setattr(module, "check_is_other", skip),
     "two names of one key are two people": lambda m: m.setattr(
-        module, "person_of", lambda _allowed, name="", key=b"": Person(frozenset({name}), frozenset())
+        module, "signer_of", lambda _allowed, name, _signature: Person(frozenset({name}), frozenset())
+    ),
+    "one certificate, two people": lambda m: m.setattr(
+        module, "signer_of", lambda allowed, name, _signature: person_of(allowed, name=name)
     ),
     "only the signed policy counts": lambda m: m.setattr(
-        module,
-        "_rules",
+        verification,
+        "rules_of",
         lambda grant, store, _now: (parse_policy(store.read(grant.policy_digest)).rule(grant.stage),) * 2,
     ),
     "only the standing policy counts": lambda m: m.setattr(
-        module, "_rules", lambda grant, _store, now: (now.rule(grant.stage),) * 2
+        verification, "rules_of", lambda grant, _store, now: (now.rule(grant.stage),) * 2
     ),
     "a rejection counts as a decision like any other": lambda m: m.setattr(
         module,
         "verify_decision",
-        lambda text, _signature, _allowed, _verdict: module.parse_statement(text.encode()),
+        lambda text, _signature, _allowed, _verdict: parse_statement(text.encode()),
     ),
 }
 

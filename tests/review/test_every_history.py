@@ -14,7 +14,7 @@ import pytest
 from workbench.foundation.errors import WorkbenchError
 from workbench.foundation.identity import read_public_key
 from workbench.review import checking, decision, reviews
-from workbench.review.statement import NAMESPACES
+from workbench.review.proof.statement import NAMESPACES
 
 PERSON = {"alice": "alice", "bob": "bob", "bobby": "bob", "carol": "carol"}
 ACTIONS = (
@@ -158,7 +158,7 @@ PLANTED = {
         m.setattr(reviews, "why_stale", lambda *_: ()),
     ),
     "nobody is recognised": lambda m: m.setattr(
-        "workbench.review.statement.Person.is_same", lambda _one, _other: False
+        "workbench.review.proof.persons.Person.is_same", lambda _one, _other: False
     ),
     "rejected reviews stay open": lambda m: m.setattr(
         decision, "_state_after", lambda _project, review, rule: "APPROVED" if len(review.decisions) else "OPEN"

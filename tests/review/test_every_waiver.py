@@ -17,18 +17,13 @@ from workbench.foundation.canonical import digest_bytes
 from workbench.foundation.errors import DeniedError, IntegrityError
 from workbench.foundation.identity import AllowedSigners, create_key, read_public_key, sign
 from workbench.foundation.store import Store
-from workbench.review import statement as module
-from workbench.review.policy import Policy, parse_policy
-from workbench.review.statement import (
-    NAMESPACES,
-    Grant,
-    Statement,
-    Verdict,
-    build_statement,
-    verify_grant,
-    waiver_list,
-)
-from workbench.review.waiver import WAIVE_NAMESPACE, Waiver, build_waiver, parse_waiver
+from workbench.review.policies.policy import Policy, parse_policy
+from workbench.review.proof import approvals as module
+from workbench.review.proof import statement, verification
+from workbench.review.proof.grant import Grant, waiver_list
+from workbench.review.proof.statement import NAMESPACES, Statement, Verdict, build_statement
+from workbench.review.proof.verification import verify_grant
+from workbench.review.proof.waiver import WAIVE_NAMESPACE, Waiver, build_waiver, parse_waiver
 
 MODEL, EVIDENCE = ("sha256:" + letter * 64 for letter in "ab")
 OTHER = "sha256:" + "c" * 64
@@ -195,8 +190,8 @@ PLANTED = {
     "evidence is not compared": lambda m: m.setattr(module, "_check_binding", lambda *_: None),
     "approvals need not name the waivers": lambda m: m.setattr(module, "waiver_list", lambda _: ""),
     "only the signed policy counts": lambda m: m.setattr(
-        module,
-        "_rules",
+        verification,
+        "rules_of",
         lambda grant, store, _now: (parse_policy(store.read(grant.policy_digest)).rule(grant.stage),) * 2,
     ),
 }
@@ -220,7 +215,7 @@ def test_no_waiver_is_judged_wrongly(space, monkeypatch):
 def test_a_waiver_is_no_approval_and_an_approval_no_waiver(space):
     _, waiver = next(item for item in space.waivers if item[0].principal == "carol")
     with pytest.raises(IntegrityError):
-        module.verify_decision(*waiver, space.allowed, Verdict.APPROVE)
+        statement.verify_decision(*waiver, space.allowed, Verdict.APPROVE)
     with pytest.raises(IntegrityError):
         module.verify_waiver(*space.approval(""), space.allowed)
 

@@ -6,24 +6,32 @@ import base64
 import hashlib
 import io
 import json
-import os
 import re
 import shutil
-import subprocess
 import zipfile
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 
+import numpy as np
 import pytest
 
+from workbench.experiment.store import tracking
 from workbench.foundation.errors import ConflictError, PendingError
 from workbench.foundation.identity import create_key, sign
+from workbench.project.history import show_history
+from workbench.review import reviews
+from workbench.review.breaking import override, post_review
 from workbench.review.candidate import read_manifest
+from workbench.review.checking import run_checks
+from workbench.review.comments import comment
 from workbench.review.evidence.bom import build_bom
 from workbench.review.evidence.bundle import export_evidence
+from workbench.review.proof.statement import EVIDENCE_NAMESPACE, STATEMENT_TYPE
 from workbench.review.record import find_review
 from workbench.review.reviews import approve, request_review
-from workbench.review.statement import EVIDENCE_NAMESPACE
+from workbench.review.waiving import waive
+from workbench.serving.releases import release, roll_back
 
 
 @pytest.fixture
@@ -48,14 +56,8 @@ def commands(page: Path) -> str:
     return "".join(re.findall(r"```sh\n(.*?)```", page.read_text(encoding="utf-8"), re.DOTALL))
 
 
-def verifies(folder: Path, script: str, reviewers: Path | None = None) -> bool:
-    environment = {"PATH": os.environ["PATH"], "HOME": "/nonexistent"}
-    if reviewers:
-        environment["REVIEWERS"] = str(reviewers)
-    done = subprocess.run(
-        ["sh"], input=script, cwd=folder, env=environment, capture_output=True, text=True, check=False
-    )
-    return done.returncode == 0
+def kind_of(statement: Path) -> str:
+    return statement.stem.partition("-")[2]
 
 
 def list_again(folder: Path) -> None:
@@ -72,14 +74,144 @@ def flip(path: Path) -> None:
     path.write_bytes(bytes(data))
 
 
+GLASS = """\
+[stages.production]
+required = ["format", "card"]
+waivable = ["card"]
+approvals = 1
+
+[stages.production.break_glass]
+members = ["carol@example.com"]
+"""
+REASON = "The line stands still without this model"
+
+
+def test_it_brings_each_list_of_keys_with_its_date(world, approved, models, tmp_path, verifies):
+    """Bob's key is revoked afterwards: now it counts for nothing, and what was known when he signed is there, too."""
+    carol, path = world.as_("carol"), tmp_path / "evidence"
+    (world.root / "policy" / "revoked").write_text((world.keys / "alice.pub").read_text())
+    request_review(carol, world.log_model(models.better, by="carol"), to="staging", wait=True)
+    folder = unpack(export_evidence(carol, approved, str(tmp_path / "e.zip")).path, path)
+    now = (folder / "policy" / "revoked").read_text()
+    lists = sorted(file.name for file in (folder / "policy" / "lists").iterdir())
+    assert [re.sub(r"^\d{8}-\d{8}T\d{6}Z-", "", name) for name in lists] == ["reviewers", "reviewers", "revoked"]
+    assert (folder / "policy" / "lists" / lists[-1]).read_text() == now
+    page = commands(folder / "VERIFY.md")
+    assert verifies(folder, page)
+    shutil.copy(world.keys / "bob.pub", tmp_path / "revoked-2")
+    shutil.copy(folder / "policy" / "revoked", tmp_path / "revoked")
+    assert verifies(folder, f"REVOKED='{tmp_path / 'revoked'}'\n{page}") is None, (
+        "another file of revoked keys holds, too"
+    )
+    (tmp_path / "revoked-2").unlink()
+    assert verifies(folder, f"REVOKED='{tmp_path / 'revoked'}'\n{page}")
+
+
+@pytest.fixture
+def eventful(world, models, changed_model, monkeypatch) -> str:
+    """A review in which everything happened that can be said: asked by somebody unlisted, overridden, waived, rolled
+    back to; and one comment by somebody without a key. Returns its id.
+    """
+    (world.root / "policy" / "gate.toml").write_text(GLASS)
+    folder = changed_model(lambda path: np.savez(path / "reference.npz", rows=3, mean=np.zeros(4)))
+    with monkeypatch.context() as patch:
+        patch.setattr(reviews, "start_checks", lambda *_: None)
+        review = request_review(world.as_("dan"), world.log_model(folder)).id
+    override(world.as_("carol"), review, REASON)  # nothing was checked yet, so it rests on a report of its own
+    release(world.as_("carol"), review)
+    run_checks(world.as_("bob"), review)
+    comment(replace(world.as_("alice"), key_path=None), review, "Which winter is this?", on="check:card")
+    post_review(world.as_("bob"), review, "Looked at the night's predictions: sound")
+    waive(world.as_("bob"), review, "card", "Internal tool, the card follows in May")
+    approve(world.as_("bob"), review)
+    shutil.copy(folder / "reference.npz", copied := shutil.copytree(models.better, folder.parent / "better"))
+    other = request_review(world.as_("alice"), world.log_model(copied), wait=True).id
+    waive(world.as_("bob"), other, "card", "Internal tool, the card follows in May")
+    approve(world.as_("bob"), other)
+    release(world.as_("carol"), other)
+    roll_back(world.as_("bob"), "faults@production")
+    return review
+
+
 @pytest.mark.checklist("S2-26")
-def test_it_verifies_with_its_own_commands_and_no_tampered_file_does(approved, world, tmp_path):
+def test_everything_that_was_said_of_a_review_is_in_it(eventful, world, verifies, tmp_path):
+    exported = export_evidence(world.as_("bob"), eventful, str(tmp_path / "a.zip"))
+    clean = unpack(exported.path, tmp_path / "clean")
+    kinds = [kind_of(path) for path in sorted((clean / "statements").glob("*.json"))]
+    assert " ".join(kinds) == "request override promote check comment post-review waive approve rollback"
+    script = commands(clean / "VERIFY.md")
+    done = verifies(clean, script)
+    assert done
+    notes = [line for line in done.stdout.splitlines() if line.startswith("NOTE")]
+    assert [re.sub(r"others/\w+", "others/…", note) for note in notes] == [
+        "NOTE: statements/01-request.json is signed by a key that nobody listed for this",
+        "NOTE: statements/02-override.json speaks of checks/others/….json",
+        "NOTE: statements/05-comment.json is not signed",
+    ]
+    told = [json.loads(line)["kind"] for line in (clean / "journal.jsonl").read_text().splitlines()]
+    assert {"review.commented", "review.waived", "release.promoted", "release.rolled-back"} <= set(told)
+    back, _, first = show_history(world.as_("bob"), "faults")
+    assert (first.overridden_by, first.looked_at_by, first.state) == (
+        "carol@example.com",
+        "bob@example.com",
+        "replaced",
+    )
+    assert (back.how, back.state, back.review) == ("rolled-back", "served", eventful)
+    assert (back.overridden_by, back.approved_by) == ("", ("bob@example.com",))  # who approved since goes before
+    assert back.evidence == f"mlops evidence export {eventful} {eventful}.zip"
+    again = export_evidence(world.as_("bob"), eventful, str(tmp_path / "b.zip"))
+    assert again.digest == exported.digest
+
+    for envelope in (clean / "dsse").glob("*.json"):  # https://github.com/in-toto/attestation/blob/main/spec/v1
+        value = json.loads(envelope.read_bytes())
+        statement = json.loads(base64.b64decode(value["payload"]))
+        assert (value["payloadType"], statement["_type"]) == ("application/vnd.in-toto+json", STATEMENT_TYPE)
+        assert set(statement) == {"_type", "subject", "predicateType", "predicate"}
+        assert re.fullmatch(r"urn:[a-z0-9-]+:\S+", statement["predicateType"])
+        assert [re.fullmatch("[0-9a-f]{64}", subject["digest"]["sha256"]) for subject in statement["subject"]]
+
+    bare = unpack(export_evidence(world.as_("dan"), eventful, str(tmp_path / "c.zip")).path, tmp_path / "bare")
+    script = commands(bare / "VERIFY.md")
+    assert verifies(bare, script)
+    protected = sorted((bare / "statements").glob("*")) + sorted((bare / "grants").iterdir())
+    protected += sorted((bare / "checks" / "others").iterdir())
+    for path in protected:
+        if "comment" in path.name:  # said without a key, and the page says so
+            continue
+        data = path.read_bytes()
+        flip(path)
+        list_again(bare)
+        assert not verifies(bare, script), path.name
+        path.write_bytes(data)
+    (bare / "statements" / "08-approve.json.sig").unlink()
+    list_again(bare)
+    assert not verifies(bare, script)
+
+
+def test_a_request_cannot_pass_for_another_by_what_its_parameters_are_called(world, models, verifies, tmp_path):
+    """The commands read JSON with a shell; names of parameters and seeds are the author's to choose."""
+    evil = {"principal": "mallory@example.com", "policy_digest": "sha256:" + "0" * 64, "verdict": "approve", "at": "x"}
+    alice = world.as_("alice")
+    run = world.log_model(models.good)
+    tracking.set_tags(alice, run, {"workbench.seeds": json.dumps(evil)})
+    tracking.log_params(alice, run, evil)
+    review = request_review(alice, run, to="staging", wait=True).id
+    approve(world.as_("bob"), review)
+    folder = unpack(export_evidence(world.as_("bob"), review, str(tmp_path / "a.zip")).path, tmp_path / "clean")
+    assert b"mallory@example.com" in (folder / "statements" / "01-request.json").read_bytes()
+    done = verifies(folder, commands(folder / "VERIFY.md"))
+    assert done
+    assert "01-request.json: request, alice@example.com" in done.stdout
+
+
+@pytest.mark.checklist("S2-26")
+def test_it_verifies_with_its_own_commands_and_no_tampered_file_does(approved, world, verifies, tmp_path):
     exported = export_evidence(world.as_("bob"), approved, str(tmp_path / "a.zip"), with_model=True)
     again = export_evidence(world.as_("bob"), approved, str(tmp_path / "b.zip"), with_model=True)
     assert again.digest == exported.digest  # and with it the bytes
     with pytest.raises(ConflictError):
         export_evidence(world.as_("bob"), approved, exported.path)
-    assert (exported.statements, exported.signed_by) == (2, "bob@example.com")
+    assert (exported.statements, exported.signed_by) == (4, "bob@example.com")
     assert len(world.as_("bob").journal.events(kind="review.exported")) == 2
 
     clean = unpack(exported.path, tmp_path / "clean")
@@ -93,7 +225,7 @@ def test_it_verifies_with_its_own_commands_and_no_tampered_file_does(approved, w
         flip(bad / name)
         assert not verifies(bad, script), name
         list_again(bad)  # which puts a damaged list right
-        assert verifies(bad, script) == (name == "SHA256SUMS"), f"{name}, with a new list"
+        assert bool(verifies(bad, script)) == (name == "SHA256SUMS"), f"{name}, with a new list"
         shutil.rmtree(bad)
 
 
@@ -102,12 +234,12 @@ def add(folder: Path) -> None:
 
 
 def remove(folder: Path) -> None:
-    (folder / "statements" / "02-approve.json").unlink()
-    (folder / "statements" / "02-approve.json.sig").unlink()
+    (folder / "statements" / "04-approve.json").unlink()
+    (folder / "statements" / "04-approve.json.sig").unlink()
 
 
 def swap(folder: Path) -> None:
-    one, two = (folder / "statements" / f"0{n}-approve.json.sig" for n in (1, 2))
+    one, two = (folder / "statements" / f"0{n}-approve.json.sig" for n in (3, 4))
     first = one.read_bytes()
     one.write_bytes(two.read_bytes())
     two.write_bytes(first)
@@ -131,7 +263,7 @@ def other_model(folder: Path) -> None:
 
 
 def other_words(folder: Path) -> None:
-    path = folder / "statements" / "01-approve.json"
+    path = folder / "statements" / "03-approve.json"
     path.write_bytes(path.read_bytes().replace(b"he said", b"I said!"))
 
 
@@ -139,7 +271,7 @@ def other_words(folder: Path) -> None:
     "tamper", [swap, laxer_policy, better_figures, other_evidence, other_model, other_words], ids=lambda f: f.__name__
 )
 def test_what_reviewers_signed_is_protected_without_the_exporters_signature(
-    approved, world, tmp_path, tamper: Callable[[Path], None]
+    approved, world, verifies, tmp_path, tamper: Callable[[Path], None]
 ):
     exported = export_evidence(world.as_("dan"), approved, str(tmp_path / "a.zip"))
     assert exported.signed_by == ""  # dan is in no list
@@ -151,7 +283,7 @@ def test_what_reviewers_signed_is_protected_without_the_exporters_signature(
     assert not verifies(clean, script)
 
 
-def test_files_added_or_taken_away_and_a_forger_with_keys_of_their_own(approved, world, tmp_path):
+def test_files_added_or_taken_away_and_a_forger_with_keys_of_their_own(approved, world, verifies, tmp_path):
     exported = export_evidence(world.as_("carol"), approved, str(tmp_path / "a.zip"))
     for number, tamper in enumerate((add, remove)):
         bad = unpack(exported.path, tmp_path / f"bad{number}")
@@ -164,10 +296,11 @@ def test_files_added_or_taken_away_and_a_forger_with_keys_of_their_own(approved,
     script = commands(forged / "VERIFY.md")
     key = tmp_path / "mallory"
     public = create_key(key, comment="mallory")
-    names = ("bob@example.com", "carol@example.com")
+    names = ("alice@example.com", "bob@example.com", "carol@example.com")
     (forged / "policy" / "reviewers").write_text("".join(f"{name} {public.line}\n" for name in names))
     for path in (forged / "statements").glob("*.json"):
-        path.with_name(f"{path.name}.sig").write_text(sign(key, path.read_bytes(), namespace="mlops-workbench.approve"))
+        armour = sign(key, path.read_bytes(), namespace=f"mlops-workbench.{kind_of(path)}")
+        path.with_name(f"{path.name}.sig").write_text(armour)
         armour = sign(key, b"DSSEv1 28 application/vnd.in-toto+json %d %s" % (path.stat().st_size, path.read_bytes()),
                       namespace=EVIDENCE_NAMESPACE)  # fmt: skip
         envelope = forged / "dsse" / f"{path.stem}.dsse.json"

@@ -11,19 +11,23 @@ import pytest
 
 from tests.review.conftest import HOLDOUT, make_rows
 from workbench.contract.review import CheckReport
+from workbench.experiment.capture.cells import chain_of
 from workbench.experiment.capture.environment import environment, environment_lock
 from workbench.experiment.model import row_digests as digests
 from workbench.experiment.model.profile import npz_bytes, reference
+from workbench.experiment.model.row_digests import kept_digests
 from workbench.experiment.store import tracking
+from workbench.foundation.canonical import digest_bytes
 from workbench.foundation.errors import ConflictError, UsageError
 from workbench.review.candidate import read_manifest
 from workbench.review.checks.check import CheckInput
-from workbench.review.checks.leakage import oracle, overlap
+from workbench.review.checks.leakage import junk_in, oracle, overlap
 from workbench.review.checks.registry import run_check
 from workbench.review.checks.secrets import find_secrets
 from workbench.review.checks.slices import slices_of
 from workbench.review.model_cards import SECTIONS, create_card, show_card
-from workbench.review.policy_rules import BudgetRule, HygieneRule, InputsRule, LeakageRule, SlicesRule, StageRule
+from workbench.review.policies.rules import BudgetRule, HygieneRule, InputsRule, LeakageRule, SlicesRule, StageRule
+from workbench.review.reviews import request_review
 
 
 @pytest.fixture
@@ -31,11 +35,11 @@ def check(world):
     """Run one check on a folder, or on a run of it."""
     project = world.as_("alice")
 
-    def check(name: str, folder: Path, *, run: str = "run", **rules) -> CheckReport:
+    def check(name: str, folder: Path, *, run: str = "run", review: str = "rv-00000001", **rules) -> CheckReport:
         digest = project.store.put_tree(folder)
         given = CheckInput(
             project=project,
-            review="rv-00000001",
+            review=review,
             run=run,
             model="faults",
             stage="production",
@@ -80,6 +84,29 @@ def test_without_digests_of_the_training_rows_it_is_unknown(check, models, tmp_p
     assert (
         check("leakage", with_reference(models, tmp_path / "m", HOLDOUT.inputs, row_digests=None)).result == "unknown"
     )
+
+
+@pytest.mark.parametrize(
+    "junk",
+    [
+        np.array([], np.uint64),
+        np.array([1], np.uint64),
+        np.arange(2000, dtype=np.uint64),
+        np.arange(2000, dtype=np.uint64) + np.uint64(2**64 - 5000),
+        np.linspace(0, 1, 2000),
+        np.full(2000, 2**63, np.uint64),
+        np.sort(np.random.default_rng(1).integers(0, 2**64, 2000, np.uint64)).reshape(2, -1),
+    ],
+    ids=["empty", "one", "small", "large", "floats", "equal", "2d"],
+)
+def test_junk_in_place_of_the_training_rows_digests_is_unknown(check, models, tmp_path, junk):
+    report = check("leakage", with_reference(models, tmp_path / "m", make_rows(3000, 9).inputs, row_digests=junk))
+    assert (report.result, "no digests of training rows but" in report.summary) == ("unknown", True), report
+
+
+@pytest.mark.parametrize("count", [10, 50, 3000, 300_000])
+def test_digests_of_real_rows_are_no_junk(count):
+    assert all(not junk_in(kept_digests(make_rows(count, seed).inputs)) for seed in range(3 if count > 3000 else 40))
 
 
 def test_a_feature_that_is_the_answer_is_found(check, models, tmp_path):
@@ -286,6 +313,97 @@ def test_hygiene_names_what_is_unclean(world, check, models, tmp_path, cells, sa
     kept = world.as_("alice").store.read(report.evidence_digest)
     assert TOKEN.encode() not in kept
     assert TOKEN not in report.summary
+
+
+def test_a_notebook_without_counts_says_nothing_of_the_order(world, check, models, tmp_path):
+    run = log_run(world, tmp_path, {"notebook/output.ipynb": notebook(cell("x = 1", None), cell("x", None))})
+    report = check("hygiene", models.good, run=run)
+    assert (report.result, "does not say in which order" in report.summary) == ("unknown", True), report
+    assert check("hygiene", models.good, run=run, hygiene=HygieneRule(allow_hidden_state=True)).result == "pass"
+    blank = log_run(world, tmp_path, {"notebook/output.ipynb": notebook(cell("", None), cell("x", 1))})
+    assert check("hygiene", models.good, run=blank).result == "pass"
+
+
+def test_hygiene_looks_at_the_notebook_that_was_frozen(world, check, models, tmp_path):
+    alice = world.as_("alice")
+    run = world.log_model(models.good)
+    (tmp_path / "shown").mkdir()
+    (tmp_path / "shown" / "output.ipynb").write_bytes(notebook(cell("x = 1", 1, STREAM)))
+    tracking.log_artifacts(alice, run, tmp_path / "shown", "notebook")
+    card = request_review(alice, run, "staging", wait=True)
+    world.artifact(run, "").parents[1].joinpath("notebook/output.ipynb").write_bytes(notebook(cell("x = 1", 1)))
+    report = check("hygiene", models.good, run=run, review=card.id)
+    assert (report.result, "GitHub token in the output" in report.summary) == ("fail", True), report
+
+
+def test_a_notebook_that_was_written_over_is_not_the_one_that_ran(world, check, models, tmp_path):
+    """A review from before sources were frozen: the request names the notebook's digest, and the run alone keeps it."""
+    alice = world.as_("alice")
+    run, source = world.log_model(models.good), notebook(cell("x = 1", 1))
+    (tmp_path / "shown").mkdir()
+    (tmp_path / "shown" / "source.ipynb").write_bytes(source)
+    tracking.log_artifacts(alice, run, tmp_path / "shown", "workbench")
+    tracking.set_tags(alice, run, {"workbench.notebook_digest": digest_bytes(source)})
+    card = request_review(alice, run, "staging", wait=True)
+    assert alice.store.read(card.notebook_digest) == source
+    alice.store.path_of(card.notebook_digest).unlink()
+    assert "is not the one" not in check("hygiene", models.good, run=run, review=card.id).summary
+    world.artifact(run, "").parents[1].joinpath("workbench/source.ipynb").write_bytes(notebook(cell("x = 2", 1)))
+    report = check("hygiene", models.good, run=run, review=card.id)
+    assert (report.result, "is not the one it ran" in report.summary) == ("unknown", True), report
+    evidence = json.loads(alice.store.read(report.evidence_digest))
+    assert "notebook-changed" in str(evidence)
+    assert "mlops run" in str(evidence)
+
+
+def test_what_cannot_be_replayed_has_no_result_and_says_what_would_help(world, check, models, tmp_path):
+    report = check("reproduced", models.good, run=log_run(world, tmp_path, {}))
+    assert (report.result, "cannot be replayed" in report.summary) == ("unknown", True), report
+    evidence = str(json.loads(world.as_("alice").store.read(report.evidence_digest)))
+    assert "not-replayable" in evidence
+    assert "commit" in evidence
+
+
+def chained(*sources: str) -> dict[str, str]:
+    return {"workbench.chain": chain_of(sources)}
+
+
+@pytest.mark.parametrize(
+    ("counts", "chain", "expected"),
+    [
+        ((1, 2, 3), ("x = 1", "x = 2", "print(x)"), "pass"),
+        ((1, None, 3), ("x = 1", "x = 2", "print(x)"), "pass"),  # the chain saw all three, in this order
+        ((1, None, 3), ("x = 2", "x = 1", "print(x)"), "fail"),
+        ((1, None, 3), ("x = 1", "print(x)"), "fail"),  # it never ran
+        ((1, 2, 3), ("x = 2", "x = 1", "print(x)"), "fail"),  # counted anew
+        ((1, None, 3), (), "unknown"),
+    ],
+)
+def test_a_count_that_was_taken_out_hides_no_order(world, check, models, tmp_path, counts, chain, expected):  # noqa: PLR0917
+    cells = [cell(source, count) for source, count in zip(("x = 1", "x = 2", "print(x)"), counts, strict=True)]
+    run = log_run(world, tmp_path, {"notebook/output.ipynb": notebook(*cells)}, chained(*chain) if chain else {})
+    report = check("hygiene", models.good, run=run)
+    assert report.result == expected, report
+    if None in counts and expected != "pass":
+        assert "cell 2" in report.summary
+
+
+def test_the_notebook_of_an_interactive_run_is_frozen_with_its_request(world, check, models, tmp_path):
+    alice = world.as_("alice")
+    source = notebook(cell("x = 1", None, STREAM))
+    run = world.log_model(models.good)
+    tracking.set_tags(alice, run, {"workbench.notebook_digest": digest_bytes(source)})
+    (tmp_path / "kept").mkdir()
+    (tmp_path / "kept" / "source.ipynb").write_bytes(source)
+    tracking.log_artifacts(alice, run, tmp_path / "kept", "workbench")
+    card = request_review(alice, run, "staging", wait=True)
+    file = world.artifact(run, "").parents[1] / "workbench" / "source.ipynb"
+    file.write_bytes(notebook(cell("x = 1", None)))  # the secret is gone from the run, not from what was frozen
+    report = check("hygiene", models.good, run=run, review=card.id)
+    assert (report.result, "GitHub token in the output" in report.summary) == ("fail", True), report
+    alice.store.path_of(digest_bytes(source)).unlink()  # as in a review from before sources were frozen
+    report = check("hygiene", models.good, run=run, review=card.id)
+    assert (report.result, "not the one it ran" in report.summary) == ("unknown", True), report
 
 
 def test_hygiene_believes_the_chain_of_a_notebook_that_only_lay_there(world, check, models, tmp_path):

@@ -4,13 +4,18 @@ from __future__ import annotations
 
 import subprocess
 import sys
+from dataclasses import replace
 
 import pytest
 
-from workbench.foundation.errors import ConflictError, NotFoundError, UsageError
+from workbench.experiment.store import tracking
+from workbench.foundation.errors import ConflictError, DeniedError, NotFoundError, UsageError
 from workbench.foundation.identity import AllowedSigners, create_key, read_public_key
+from workbench.foundation.project import default_actor
 from workbench.review.people import add_reviewer, create_identity, list_reviewers
-from workbench.review.persons import person_of
+from workbench.review.proof.persons import person_of
+from workbench.review.record import find_review
+from workbench.review.reviews import approve, request_review
 
 
 def test_an_identity_is_made_once_and_openssh_reads_it(world, tmp_path):
@@ -65,7 +70,7 @@ def test_one_key_is_not_given_to_a_second_name(world):
         add_reviewer(world.as_("carol"), "robert@example.com", str(world.keys / "bob.pub"))
 
 
-@pytest.mark.parametrize("name", ["", "two words", "a,b", "*@example.com", "!bob", 'b"b', "#bob", "bob\nmallory"])
+@pytest.mark.parametrize("name", ["", "two words", "a,,b", "*@example.com", "!bob", 'b"b', "#bob", "bob\nmallory"])
 def test_a_name_that_openssh_would_read_otherwise_is_refused(world, name):
     before = (world.root / "policy" / "reviewers").read_bytes()
     with pytest.raises(UsageError, match="principal-malformed"):
@@ -108,3 +113,27 @@ def test_a_person_is_all_names_and_keys_that_hang_together(world):
     assert person_of(allowed, name="A@X ").is_same(person_of(allowed, key=read_public_key(world.keys / "bob").blob))
     assert not person_of(allowed, name="a@x").is_same(person_of(allowed, name="c@x"))
     assert not person_of(allowed, name="").is_same(person_of(allowed, name=""))
+
+
+def test_a_handle_is_recorded_and_its_mail_address_nowhere(world, models, monkeypatch):
+    """Ada commits under her mail address and acts under a handle; she is one person, and her address stays out."""
+    monkeypatch.delenv("WORKBENCH_ACTOR", raising=False)
+    git = ["git", "-C", str(world.root), "-c", "user.name=A", "-c", "user.email=ada@example.org"]
+    subprocess.run([*git, "init", "-q"], check=True)
+    subprocess.run([*git, "config", "user.email", "ada@example.org"], check=True)
+    assert default_actor(world.root) == "ada@example.org"
+    subprocess.run([*git, "config", "workbench.actor", "r7"], check=True)
+    assert default_actor(world.root) == "r7"
+    subprocess.run([*git, "commit", "-q", "--allow-empty", "-m", "notebook"], check=True)
+    commit = subprocess.run([*git, "rev-parse", "HEAD"], capture_output=True, text=True, check=True).stdout.strip()
+    add_reviewer(world.as_("carol"), "r7,ada@example.org", str(world.keys / "dan.pub"))
+    run = world.log_model(models.good)
+    tracking.set_tags(world.as_("alice"), run, {"workbench.commit": commit})
+    card = request_review(world.as_("alice"), run, wait=True)
+    assert find_review(world.as_("alice"), card.id).commit_author == "r7"
+    ada = replace(world.as_("dan"), actor="r7")
+    with pytest.raises(DeniedError, match="self-approval"):
+        approve(ada, card.id)
+    kept = b"".join(path.read_bytes() for path in (world.root / ".workbench").glob("journal.db*"))
+    assert b"r7" in kept
+    assert b"ada@example.org" not in kept

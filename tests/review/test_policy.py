@@ -7,7 +7,7 @@ import pytest
 from workbench.foundation.canonical import digest_bytes
 from workbench.foundation.errors import DeniedError, NotFoundError, UsageError
 from workbench.review.checks.registry import CHECKS
-from workbench.review.policy import CHECK_NAMES, DEFAULT_POLICY, load_policy, parse_policy
+from workbench.review.policies.policy import CHECK_NAMES, DEFAULT_POLICY, load_policy, parse_policy
 
 HEAD = '[stages.production]\nrequired = ["format"]\napprovals = 1\n'
 
@@ -46,6 +46,9 @@ def test_policy_and_registry_know_the_same_checks():
         (HEAD + "[stages.production.metric]\nconfidence = 1.0\n", "policy-value", ":5", "below 1"),
         (HEAD + "[stages.production.metric]\nminimum = nan\n", "policy-value", ":5", "a number"),
         (HEAD + "[stages.production.reproduced]\ntolerance = -1\n", "policy-value", ":5", "at least 0"),
+        (HEAD + '[stages.production.checks]\nisolation = "some"\n', "policy-value", ":5", "if-possible, required"),
+        (HEAD + '[stages.production.checks]\ntarget = ""\n', "policy-value", ":5", "must name a target"),
+        (HEAD + "[stages.production.checks]\ntimeout_s = 0\n", "policy-value", ":5", "above 0"),
         ('stages = "production"\n', "config-wrong-type", ":1", "a table of tables"),
         (HEAD.replace("production", '"pro duction"'), "policy-value", "", "letters"),
     ],

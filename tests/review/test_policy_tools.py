@@ -9,10 +9,10 @@ import pytest
 
 from workbench.foundation.errors import DeniedError, NotFoundError, UsageError
 from workbench.review import reviews
-from workbench.review.policy import CHECK_NAMES, DEFAULT_POLICY, parse_policy
-from workbench.review.policy_reading import explain_policy, lint_policy
-from workbench.review.policy_rules import StageRule
-from workbench.review.policy_trial import _Results, run_cases, try_policy
+from workbench.review.policies.policy import CHECK_NAMES, DEFAULT_POLICY, parse_policy
+from workbench.review.policies.reading import explain_policy, lint_policy
+from workbench.review.policies.rules import StageRule
+from workbench.review.policies.trial import _Results, run_cases, try_policy
 from workbench.review.waiving import waive
 
 CASES = """\

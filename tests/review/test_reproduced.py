@@ -3,14 +3,26 @@
 from __future__ import annotations
 
 import json
+import sqlite3
 import subprocess
 from pathlib import Path
+from types import SimpleNamespace
+from typing import Any
 
 import pytest
 
 from workbench.execute.jobs import submit, wait
+from workbench.experiment.store.artifacts import local_folder
+from workbench.experiment.store.client import tracking_client
+from workbench.experiment.store.creation import sqlite_path
+from workbench.foundation.errors import UnknownResultError
 from workbench.foundation.project import Project
 from workbench.review import reviews
+from workbench.review.candidate import read_manifest
+from workbench.review.checks import reproduced
+from workbench.review.checks.check import CheckInput
+from workbench.review.policies.policy import load_policy
+from workbench.review.record import find_review
 
 TRAIN = """\
 %load_ext workbench
@@ -36,7 +48,7 @@ def write_notebook(path: Path, source: str) -> None:
 @pytest.mark.slow
 @pytest.mark.timeout(900)
 @pytest.mark.checklist("S1-08", "S1-13", "S1-32")
-def test_a_replay_tells_a_repeatable_notebook_from_a_lucky_one(tmp_path):
+def test_a_replay_tells_a_repeatable_notebook_from_a_lucky_one(tmp_path, monkeypatch):
     root = tmp_path / "project"
     (root / "policy").mkdir(parents=True)
     (root / "notebooks").mkdir()
@@ -51,12 +63,13 @@ def test_a_replay_tells_a_repeatable_notebook_from_a_lucky_one(tmp_path):
         subprocess.run(["git", "-C", root, "-c", "user.name=A", "-c", "user.email=a@example.com", *command], check=True)
     alice = Project.open(root, actor="alice@example.com")
 
-    found = {}
+    found, reviews_of = {}, {}
     for name in ("steady", "lucky"):
         job = wait(alice, submit(alice, f"notebooks/{name}.ipynb").id, timeout_s=240)
         assert job.state == "SUCCEEDED", job
         card = reviews.request_review(alice, name, wait=True)
         assert card.run == job.run
+        reviews_of[name] = card.id
         found[name] = {check.name: check for check in card.checks}["reproduced"]
 
     assert found["steady"].result == "pass", found
@@ -64,3 +77,27 @@ def test_a_replay_tells_a_repeatable_notebook_from_a_lucky_one(tmp_path):
     assert "the model's bytes are the same too" in found["steady"].summary
     assert found["lucky"].result == "fail", found
     assert "comes out as" in found["lucky"].summary
+
+    def check_again(name: str) -> dict[str, Any]:
+        """Judge the same replay once more, after somebody wrote to the tracker."""
+        monkeypatch.setattr(reproduced, "prove", lambda *_, **__: SimpleNamespace(jobs=(said[name]["job"],), level=""))
+        review = find_review(alice, reviews_of[name])
+        manifest, rule = read_manifest(alice.store, review.model_digest), load_policy(alice).rule("production")
+        about = (alice, review.id, review.run, name, "production", review.model_digest, manifest, rule, "")
+        return dict(reproduced.check(CheckInput(*about)).evidence)
+
+    said = {name: json.loads(alice.store.read(report.evidence_digest)) for name, report in found.items()}
+    assert check_again("lucky")["differing"] == said["lucky"]["differing"]
+    with sqlite3.connect(sqlite_path(alice)) as tracker:
+        for table in ("metrics", "latest_metrics"):
+            for metric, value in said["lucky"]["before"].items():
+                change = f"UPDATE {table} SET value = ? WHERE run_uuid = ? AND key = ?"
+                tracker.execute(change, (value, said["lucky"]["run"], metric))
+    with pytest.raises(UnknownResultError, match=r"never reported \[replay-changed\]"):
+        check_again("lucky")
+
+    assert check_again("steady")["differing"] == []
+    folder = local_folder(tracking_client(alice).get_run(said["steady"]["run"]).info.artifact_uri)
+    (folder / "models" / "steady" / "model.onnx").write_bytes(b"another")
+    with pytest.raises(UnknownResultError, match=r"model\.onnx.*replay-changed"):
+        check_again("steady")

@@ -10,10 +10,14 @@ import sqlite3
 import subprocess
 import sys
 import time
+from concurrent.futures import ThreadPoolExecutor
 
+import numpy as np
 import pytest
 
+from tests.review.conftest import HOLDOUT, Rows, make_rows
 from workbench.experiment.store import tracking
+from workbench.experiment.store.models import register_version
 from workbench.foundation.errors import (
     ConflictError,
     DeniedError,
@@ -27,9 +31,10 @@ from workbench.foundation.identity import AllowedSigners
 from workbench.foundation.lease import inspect_lease
 from workbench.review import checking, reviews
 from workbench.review.checking import lease_path
-from workbench.review.policy import load_policy
+from workbench.review.holdouts import Holdout, attempt_on, holdout_of
+from workbench.review.policies.policy import load_policy
+from workbench.review.proof.verification import verify_grant
 from workbench.review.record import NOUN, find_review
-from workbench.review.statement import verify_grant
 
 
 @pytest.fixture(autouse=True)
@@ -191,7 +196,7 @@ def test_a_changed_byte_in_the_store_is_refused(world, models):
 
 def test_what_the_registry_writes_into_the_folder_changes_nothing(world, models):
     card = requested(world, models)
-    tracking.register_version(world.as_("alice"), card.run, "faults")
+    register_version(world.as_("alice"), card.run, "faults")
     world.artifact(card.run, "registered_model_meta").write_text("model_name: faults\n")
     assert reviews.show_review(world.as_("bob"), card.id).state == "OPEN"
 
@@ -411,6 +416,76 @@ def test_attempts_on_the_same_holdout_are_counted(world, models):
     assert [round(f["confidence"], 6) for f in figures] == [0.95, 0.975]
 
 
+@pytest.mark.checklist("S1-33")
+def test_a_holdout_in_another_order_or_with_rows_left_out_is_no_new_one(world, models, tmp_path):
+    alice, random = world.as_("alice"), np.random.default_rng(5)
+    shuffled = random.permutation(800)
+    holdouts = [np.arange(800), shuffled, np.r_[shuffled, shuffled[:9]], np.arange(1, 800), shuffled[:400]]
+    attempts = []
+    stepped = Rows(np.nextafter(HOLDOUT.inputs, np.float32(9)), HOLDOUT.truth)
+    cut = [Rows(HOLDOUT.inputs[rows], HOLDOUT.truth[rows]) for rows in holdouts]
+    for number, held in enumerate([*cut, stepped, make_rows(800, seed=77)]):
+        folder = shutil.copytree(models.good, tmp_path / str(number))
+        np.savez(folder / "holdout.npz", inputs=held.inputs, truth=held.truth, prediction=held.truth)
+        card = reviews.request_review(alice, world.log_model(folder), "production", wait=True)
+        attempts.append({check.name: check for check in card.checks}["metric"].figures["attempts"])
+    assert attempts == [1, 2, 3, 4, 5, 6, 1]  # each value a float step away is no other row; the last shares none
+
+
+def test_what_two_large_holdouts_share_is_told_from_a_sample():
+    rows = make_rows(40_000, seed=6)
+    whole, half, other = (
+        holdout_of(rows.inputs[cut], rows.truth[cut])
+        for cut in (slice(20_000), slice(10_000, 20_000), slice(20_000, 40_000))
+    )
+    assert whole.overlaps(half)
+    assert half.overlaps(whole)
+    assert not whole.overlaps(other)
+    assert not Holdout("").overlaps(whole)
+
+
+def drawn(kind: str, seed: int) -> np.ndarray:
+    """Return rows of a kind of data, drawn anew for each seed."""
+    random = np.random.default_rng(seed)
+    if kind == "flags":  # two measurements, six flags that are mostly off
+        return np.c_[random.normal(size=(4000, 2)), random.random((4000, 6)) < 0.2].astype(np.float32)
+    if kind == "amounts":  # skewed over four decades
+        return random.lognormal(sigma=2.0, size=(4000, 3)).astype(np.float32)
+    columns = {"two": 2, "ten": 10, "thirty": 30}[kind]
+    return random.normal(size=(4000, columns)).astype(np.float32)
+
+
+MOVES = {
+    "a float step": lambda rows, _: np.nextafter(rows, np.float32(np.inf)),
+    "float16": lambda rows, _: rows.astype(np.float16).astype(np.float32),
+    "noise": lambda rows, random: rows * (1 + 1e-5 * random.normal(size=rows.shape)).astype(np.float32),
+    "an outlier": lambda rows, _: np.r_[rows[:1] * 1e9, np.nextafter(rows[1:], np.float32(9))],
+}
+
+
+@pytest.mark.checklist("S1-33")
+@pytest.mark.parametrize("kind", ["two", "ten", "thirty", "flags", "amounts"])
+def test_rows_that_were_moved_by_next_to_nothing_are_the_same_and_others_are_not(kind):
+    rows, truth = drawn(kind, 1), np.arange(4000) % 2
+    held = holdout_of(rows, truth)
+    for name, move in MOVES.items():
+        moved = holdout_of(move(rows, np.random.default_rng(9)), truth)
+        if name != "float16" or kind not in {"two", "flags"}:  # two columns alone are read to 15 bits, float16 has 11
+            assert held.overlaps(moved), name
+    assert all(not held.overlaps(holdout_of(drawn(kind, seed), truth)) for seed in range(2, 12))
+
+
+@pytest.mark.checklist("S1-33")
+def test_many_candidates_at_once_share_the_confidence_too(world):
+    holdout = Holdout("sha256:" + "d" * 64)
+    models_ = [f"sha256:{number:064x}" for number in range(8)]
+    with ThreadPoolExecutor(4) as pool:
+        places = list(pool.map(lambda digest: attempt_on(world.as_("alice"), holdout, digest), models_))
+    assert sorted(places) == list(range(1, 9))
+    assert [attempt_on(world.as_("bob"), holdout, digest) for digest in models_] == places  # checked again
+    assert attempt_on(world.as_("bob"), Holdout("sha256:" + "e" * 64), models_[3]) == 1
+
+
 def test_reading_a_review_imports_nothing_heavy(world, models):
     requested(world, models)
     script = (
@@ -425,7 +500,7 @@ def test_reading_a_review_imports_nothing_heavy(world, models):
 
 def test_what_the_runner_imports_knows_no_tracker():
     script = (
-        "import sys, workbench.review.statement;"
+        "import sys, workbench.review.proof.statement;"
         "print([m for m in ('mlflow', 'numpy', 'pandas', 'sqlalchemy', 'workbench.experiment') if m in sys.modules])"
     )
     done = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, check=True)

@@ -11,8 +11,8 @@ import pytest
 
 from workbench.foundation.errors import IntegrityError, UnknownResultError
 from workbench.foundation.store import Store
-from workbench.review import sandbox_child
-from workbench.review.sandbox import _environment, _read, _run, run_sandboxed
+from workbench.review.sandbox import child as sandbox_child
+from workbench.review.sandbox.sandbox import _environment, _read, run_child, run_sandboxed
 
 linux_only = pytest.mark.skipif(sys.platform != "linux", reason="namespaces and Landlock are Linux's")
 
@@ -21,7 +21,7 @@ def confined(tmp_path, body: str) -> subprocess.CompletedProcess[str]:
     """Run code as the sandbox's child would run it, after it confined itself."""
     for name in ("home", "out"):
         (tmp_path / name).mkdir()
-    code = "from pathlib import Path\nfrom workbench.review.confinement import confine\n"
+    code = "from pathlib import Path\nfrom workbench.foundation.confinement import confine\n"
     code += f"scratch = Path({str(tmp_path)!r})\nheld = confine(scratch)\n" + textwrap.dedent(body)
     return subprocess.run(
         [sys.executable, "-P", "-c", code],
@@ -135,15 +135,15 @@ def test_an_answer_that_is_none_is_no_result(tmp_path):
 def test_a_killed_child_is_no_result(tmp_path, monkeypatch):
     """The child is a real process that kills itself, as the kernel does when memory runs out."""
     (tmp_path / "home").mkdir()
-    package = tmp_path / "code" / "workbench" / "review"
+    package = tmp_path / "code" / "workbench" / "review" / "sandbox"
     package.mkdir(parents=True)
-    for folder in (package.parent, package):
+    for folder in (package.parent.parent, package.parent, package):
         (folder / "__init__.py").write_text("")
-    (package / "sandbox_child.py").write_text("import os, signal; os.kill(os.getpid(), signal.SIGKILL)")
+    (package / "child.py").write_text("import os, signal; os.kill(os.getpid(), signal.SIGKILL)")
     environment = {**_environment(tmp_path), "PYTHONPATH": str(tmp_path / "code")}
-    monkeypatch.setattr("workbench.review.sandbox._environment", lambda _scratch: environment)
+    monkeypatch.setattr("workbench.review.sandbox.sandbox._environment", lambda _scratch: environment)
     with pytest.raises(UnknownResultError, match="signal 9"):
-        _run(tmp_path, 30)
+        run_child("workbench.review.sandbox.child", tmp_path, 30, "The model")
 
 
 def test_changed_bytes_are_not_even_given_to_the_child(tmp_path, models):

@@ -14,16 +14,10 @@ from workbench.foundation.canonical import canonical_json, digest_bytes
 from workbench.foundation.errors import DeniedError, IntegrityError, WorkbenchError
 from workbench.foundation.identity import AllowedSigners, create_key, read_public_key, sign
 from workbench.foundation.store import Store
-from workbench.review.policy import parse_policy
-from workbench.review.statement import (
-    NAMESPACES,
-    Grant,
-    Statement,
-    Verdict,
-    build_statement,
-    parse_statement,
-    verify_grant,
-)
+from workbench.review.policies.policy import parse_policy
+from workbench.review.proof.grant import Grant
+from workbench.review.proof.statement import NAMESPACES, Statement, Verdict, build_statement, parse_statement
+from workbench.review.proof.verification import verify_grant
 
 ONE = b"[stages.production]\nrequired = []\napprovals = 1\n"
 TWO = b"[stages.production]\nrequired = []\napprovals = 2\n"
@@ -398,7 +392,12 @@ def test_the_statement_has_the_shape_of_in_toto(desk):
     value = json.loads(desk.signed()[0])
     assert value["_type"] == "https://in-toto.io/Statement/v1"
     assert value["subject"] == [{"name": "faults", "digest": {"sha256": "a" * 64}}]
-    assert set(value["predicate"]) == set(asdict(desk.statement())) - {"model", "model_digest", "waivers"}
+    assert set(value["predicate"]) == set(asdict(desk.statement())) - {
+        "model",
+        "model_digest",
+        "waivers",
+        "request_digest",
+    }
 
 
 def test_the_statement_is_canonical(desk):

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from tests.review.test_evidence import commands, unpack, verifies
+from tests.review.test_evidence import commands, unpack
 from workbench.foundation.errors import ConflictError, DeniedError, UnknownResultError, UsageError
 from workbench.review import reviews
 from workbench.review.comments import comment
@@ -57,17 +57,17 @@ def test_a_waived_check_shows_as_waived_and_lets_pass(world, asked):
     assert kinds(world).count("review.waived") == 2
 
 
-def test_exported_evidence_with_waivers_verifies_by_hand(world, asked, tmp_path):
+def test_exported_evidence_with_waivers_verifies_by_hand(world, asked, verifies, tmp_path):
     for check in ("card", "inputs"):
         waive(world.as_("bob"), asked.id, check, REASON)
     reviews.approve(world.as_("carol"), asked.id)
     export_evidence(world.as_("alice"), asked.id, str(tmp_path / "e.zip"))
     folder = unpack(tmp_path / "e.zip", tmp_path / "e")
-    names = sorted(path.name for path in (folder / "statements").glob("*.json"))
-    assert names == ["01-waive.json", "02-waive.json", "03-approve.json"]
+    names = sorted(path.name.partition("-")[2] for path in (folder / "statements").glob("*.json"))
+    assert [name for name in names if name in ("waive.json", "approve.json")] == ["approve.json", *["waive.json"] * 2]
     script, reviewers = commands(folder / "VERIFY.md"), world.root / "policy" / "reviewers"
     assert verifies(folder, script, reviewers)
-    statement = folder / "statements" / "01-waive.json"
+    statement = min((folder / "statements").glob("*-waive.json"))
     statement.write_bytes(statement.read_bytes().replace(b'"check":"card"', b'"check":"metric"'))
     assert not verifies(folder, script, reviewers)
 
@@ -104,6 +104,23 @@ def test_what_stands_in_nobodys_way_is_not_waived(world, asked):
     reviews.approve(world.as_("carol"), asked.id)
     with pytest.raises(ConflictError, match="review-closed"):
         waive(world.as_("bob"), asked.id, "card", REASON)
+
+
+def test_a_check_that_passed_is_not_waived(world, models, monkeypatch):
+    monkeypatch.setattr("workbench.review.checking._ALWAYS", ("format",))
+    rules = (
+        POLICY.replace('"inputs"]', '"inputs", "budget"]')
+        + "\n[stages.production.budget]\nsize_bytes = 1_000_000_000\n"
+    )
+    (world.root / "policy" / "gate.toml").write_text(rules)
+    card = reviews.request_review(world.as_("alice"), world.log_model(models.good), wait=True)
+    assert results(card)["budget"] == "pass"
+    before = world.as_("bob").journal.head()
+    with pytest.raises(ConflictError) as refusal:
+        waive(world.as_("bob"), card.id, "budget", REASON)
+    assert (refusal.value.code, refusal.value.hint) == ("not-blocking", f"mlops review show {card.id}")
+    assert "'budget'" in refusal.value.message
+    assert world.as_("bob").journal.head() == before
 
 
 def test_new_evidence_or_a_removed_signer_makes_it_void(world, asked):

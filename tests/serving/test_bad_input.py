@@ -6,6 +6,7 @@ import json
 import socket
 import time
 
+import psutil
 import pytest
 
 ROW = [0.9, -0.2, 0.4]
@@ -94,20 +95,46 @@ def test_bad_infer_requests(served):
 
 
 def test_paths_methods_and_types(served):
-    for method, path, status, hint in [
-        ("GET", "/invocation", 404, "did you mean '/invocations'?"),
-        ("GET", "/invocations", 405, "use POST"),
-        ("POST", "/ping", 405, "use GET"),
-        ("DELETE", "/v2/models/fault/infer", 405, "use POST"),
-        ("POST", "/v2/models/fautl/infer", 404, "it is 'fault'"),
-        ("POST", "/v2/models/fault/versions/9/infer", 404, "it is 1"),
-        ("GET", "/%00%ff/../../etc/passwd", 404, ""),
+    for method, path, status, code, hint in [
+        ("GET", "/invocation", 404, "path-unknown", "did you mean '/invocations'?"),
+        ("GET", "/invocations", 405, "method-not-allowed", "use POST"),
+        ("POST", "/ping", 405, "method-not-allowed", "use GET"),
+        ("DELETE", "/v2/models/fault/infer", 405, "method-not-allowed", "use POST"),
+        ("POST", "/v2/models/fautl/infer", 404, "model-unknown", "it is 'fault'"),
+        ("POST", "/v2/models/fault/versions/9/infer", 404, "version-unknown", "it is 1"),
+        ("GET", "/%00%ff/../../etc/passwd", 404, "path-unknown", "known: "),
     ]:
         found, _, answer = served.ask(method, path)
-        assert found == status, path
-        assert hint in json.loads(answer)["hint"]
+        problem = json.loads(answer)
+        assert (found, problem["code"]) == (status, code), path
+        assert hint in problem["hint"]
+        assert problem["message"]
     status, _, answer = served.ask("POST", "/invocations", b"a,b", **{"content-type": "text/csv"})
     assert (status, json.loads(answer)["code"]) == (415, "media-type-unknown")
+
+
+@pytest.mark.parametrize("path", ["/invocations", "/v2/models/fault/infer"])
+@pytest.mark.parametrize("header", [{"Origin": "https://elsewhere.example"}, {"Sec-Fetch-Site": "cross-site"}])
+def test_a_web_page_must_declare_json_which_it_cannot_do_unasked(served, path, header):
+    body = {"inputs": [ROW]} if path == "/invocations" else tensor()
+    status, _, answer = served.ask("POST", path, body, **header)
+    assert (status, json.loads(answer)["code"]) == (415, "media-type-unknown")
+    assert served.ask("POST", path, body, **header, **{"content-type": "application/json"})[0] == 200
+    assert served.ask("POST", path, body)[0] == 200  # curl and clients: no browser
+
+
+@pytest.mark.parametrize(
+    "shape",
+    [[2**63 - 1] * 100_000, [2**63 - 1, 2**63 - 1], [1, 1, 3], [1] * 50_000],
+    ids=["deep", "wide", "3d", "ones"],
+)
+def test_a_shape_that_is_larger_than_its_data_is_refused_before_it_is_multiplied(served, shape):
+    runner = psutil.Process(served.process.pid)
+    before = sum(runner.cpu_times()[:2])
+    status, _, answer = served.ask("POST", "/v2/models/fault/infer", tensor(shape=shape))
+    assert (status, json.loads(answer)["code"]) == (400, "rows-shape")
+    assert sum(runner.cpu_times()[:2]) - before < 1.0
+    assert len(answer) < 1000
 
 
 def exchange(running, *pieces, pause_s=0.0, timeout_s=5.0):

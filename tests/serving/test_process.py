@@ -66,6 +66,8 @@ def test_stopping_finishes_what_was_begun(site, kit):
         idle = socket.create_connection(("127.0.0.1", running.port))
         begun = socket.create_connection(("127.0.0.1", running.port))
         begun.sendall(b"POST /invocations HTTP/1.1\r\nhost: x\r\ncontent-length: %d\r\n\r\n" % len(BODY) + BODY[:7])
+        asked = socket.create_connection(("127.0.0.1", running.port))
+        asked.sendall(b"GET /ping HTTP/1.1\r\n")
         time.sleep(0.2)
         running.process.send_signal(signal.SIGTERM)
         time.sleep(0.3)
@@ -76,11 +78,17 @@ def test_stopping_finishes_what_was_begun(site, kit):
         answer = begun.recv(65536)
         assert answer.startswith(b"HTTP/1.1 200 OK")
         assert b"connection: close" in answer
+        asked.sendall(b"host: x\r\n\r\n")
+        refusal, _, problem = asked.recv(65536).partition(b"\r\n\r\n")
+        assert refusal.startswith(b"HTTP/1.1 503 "), refusal
+        assert json.loads(problem)["code"] == "runner-stopping"
+        assert json.loads(problem)["hint"].endswith(f"start it again: mlops serve {CHANNEL}")
         assert running.process.wait(10) == 0
         assert not (running.state_dir / "runners" / f"{CHANNEL}.json").exists()
         assert not (running.state_dir / "leases" / f"runner-{CHANNEL}").exists()
         idle.close()
         begun.close()
+        asked.close()
 
 
 def test_a_full_disk_stops_the_log_and_not_the_answers(site, kit):

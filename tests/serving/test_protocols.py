@@ -104,6 +104,7 @@ def test_regression_answers_values(site, kit):
         assert answer["outputs"][0]["data"][0] == pytest.approx(value)
 
 
+@pytest.mark.checklist("S0-20", "S4-17")
 def test_figures_count_predictions_only(served):
     before = served.figures()
     served.predict([ROW])
@@ -116,6 +117,7 @@ def test_figures_count_predictions_only(served):
     assert f'workbench_runner_request_seconds_bucket{{le="+Inf"}} {after["requests"]}' in text
 
 
+@pytest.mark.checklist("S4-17")
 def test_every_row_is_logged_as_a_fixed_size_record(served, kit):
     before = served.until(lambda figures: figures["logged_rows"] == figures["rows"])["rows"]
     started = time.time()

@@ -14,6 +14,7 @@ import pytest
 
 from workbench.contract.status import ReleaseState
 from workbench.experiment.store import tracking
+from workbench.experiment.store.client import tracking_client
 from workbench.foundation.errors import (
     DeniedError,
     IntegrityError,
@@ -22,7 +23,9 @@ from workbench.foundation.errors import (
     UsageError,
 )
 from workbench.foundation.project import Project
-from workbench.review.reviews import approve, request_review
+from workbench.review.breaking import override
+from workbench.review.record import find_review
+from workbench.review.reviews import approve, reject, request_review
 from workbench.serving import ledger
 from workbench.serving.channel import ChannelFile, ChannelName, channel_path
 from workbench.serving.releases import list_releases, release, roll_back
@@ -94,7 +97,7 @@ def test_from_review_to_answers_and_back(site, kit, tmp_path):
     assert states(site) == [(3, "CURRENT"), (2, "ROLLED_BACK"), (1, "SUPERSEDED")]
     kinds = [event.kind for event in site.project.journal.events(kind="release.*")]
     assert kinds == ["release.refused", "release.promoted", "release.promoted", "release.rolled-back"]
-    client = tracking.tracking_client(site.project)
+    client = tracking_client(site.project)
     named = client.get_model_version_by_alias("fault", "production")
     assert named.version == client.search_model_versions(f"run_id = '{named.run_id}'")[0].version
     site.project.journal.verify()
@@ -122,7 +125,7 @@ def digests(*records):
     return [record.body["model_digest"] for record in records]
 
 
-@pytest.mark.checklist("S2-18")
+@pytest.mark.checklist("S1-19", "S2-18")
 def test_rollback_goes_to_the_newest_model_nobody_rolled_back_from(site, three):
     plain, turned, _ = digests(*three)
     assert roll_back(site.project, CHANNEL).model_digest == turned
@@ -134,6 +137,7 @@ def test_rollback_goes_to_the_newest_model_nobody_rolled_back_from(site, three):
     assert states(site)[0] == (6, "CURRENT")
 
 
+@pytest.mark.checklist("S1-19")
 def test_rollback_to_a_named_release(site, three):
     plain, turned, _ = digests(*three)
     assert roll_back(site.project, CHANNEL, to=plain[7:19]).model_digest == plain
@@ -177,7 +181,7 @@ from pathlib import Path
 from workbench.contract.status import ReleaseState
 from workbench.foundation import journal
 from workbench.foundation.project import Project
-from workbench.review.statement import Grant
+from workbench.review.proof.grant import Grant
 from workbench.serving import ledger
 die = lambda *_, **__: os.kill(os.getpid(), signal.SIGKILL)
 if {moment!r} == "before":
@@ -258,6 +262,7 @@ def test_channel_names():
             ChannelName.parse(bad)
 
 
+@pytest.mark.checklist("S1-19")
 @pytest.mark.slow
 @pytest.mark.usefixtures("_quiet_registry")
 def test_rollback_to_what_was_approved_and_never_released(site, kit, tmp_path):
@@ -273,3 +278,64 @@ def test_rollback_to_what_was_approved_and_never_released(site, kit, tmp_path):
     assert (card.version, card.review, card.approvers) == (2, review, ("reviewer@example.com",))
     assert roll_back(site.project, CHANNEL, to="1").review == "rv-1"
     assert roll_back(site.project, CHANNEL, to=card.model_digest[7:15]).review == review
+
+
+@pytest.mark.usefixtures("_quiet_registry")
+def test_the_same_bytes_are_released_anew_on_another_proof(site, kit, tmp_path, monkeypatch):
+    """What an override let through serves on with the approval that came after it, under the same review."""
+    glass = POLICY + '[stages.production.break_glass]\nmembers = ["reviewer@example.com"]\n'
+    (site.project.root / "policy" / "gate.toml").write_text(glass)
+    review = log_and_ask(site, shutil.copytree(kit.plain, tmp_path / "plain"))
+    override(reviewer(site), review, "the line stands still and waits")
+    first = release(site.project, review)
+    assert release(site.project, review).id == first.id
+    monkeypatch.setattr("workbench.review.proof.override.OVERRIDE_H", 0)
+    approve(reviewer(site), review, "looked at it by day")
+    second = release(site.project, review)
+    assert (second.model_digest, second.version) == (first.model_digest, 2)
+    assert release(site.project, review).id == second.id
+    grant = ledger.current_releases(site.project)[CHANNEL].body["grant"]
+    assert (len(grant["statements"]), "override" in grant) == (1, False)
+    assert roll_back(site.project, CHANNEL, to="v1").id == second.id, "the same bytes, and these approvals"
+    assert roll_back(site.project, CHANNEL, to="v2").id == second.id
+    assert states(site) == [(2, "CURRENT"), (1, "SUPERSEDED")]
+
+
+@pytest.mark.usefixtures("_quiet_registry")
+def test_going_back_to_what_was_overridden_rests_on_the_approvals_that_came_since(site, kit, tmp_path, monkeypatch):
+    glass = POLICY + '[stages.production.break_glass]\nmembers = ["reviewer@example.com"]\n'
+    (site.project.root / "policy" / "gate.toml").write_text(glass)
+    review = log_and_ask(site, shutil.copytree(kit.plain, tmp_path / "plain"))
+    override(reviewer(site), review, "the line stands still and waits")
+    first = release(site.project, review)
+    other = log_and_ask(site, shutil.copytree(kit.turned, tmp_path / "turned"))
+    approve(reviewer(site), other, "turned round")
+    release(site.project, other)
+    assert roll_back(site.project, CHANNEL, to="v1").model_digest == first.model_digest
+    assert "override" in ledger.current_releases(site.project)[CHANNEL].body["grant"], "nobody approved it yet"
+    release(site.project, other)
+    approve(reviewer(site), review, "looked at it by day")
+    monkeypatch.setattr("workbench.review.proof.override.OVERRIDE_H", 0)  # and its day is over
+    back = roll_back(site.project, CHANNEL, to="v1")
+    assert (back.version, back.approvers, back.model_digest) == (5, ("reviewer@example.com",), first.model_digest)
+    grant = ledger.current_releases(site.project)[CHANNEL].body["grant"]
+    assert (len(grant["statements"]), "override" in grant) == (1, False)
+
+
+@pytest.mark.usefixtures("_quiet_registry")
+def test_nobody_goes_back_to_an_override_that_ended_or_was_rejected(site, kit, tmp_path, monkeypatch):
+    glass = POLICY + '[stages.production.break_glass]\nmembers = ["reviewer@example.com"]\n'
+    (site.project.root / "policy" / "gate.toml").write_text(glass)
+    review = log_and_ask(site, shutil.copytree(kit.plain, tmp_path / "plain"))
+    override(reviewer(site), review, "the line stands still and waits")
+    release(site.project, review)
+    site.release(site.grant(kit.turned, review="rv-2"))
+    with monkeypatch.context() as later:
+        later.setattr("workbench.review.proof.override.OVERRIDE_H", 0)
+        with pytest.raises(DeniedError, match="override-ended"):
+            roll_back(site.project, CHANNEL, to="v1")
+    reject(reviewer(site), review, "it was no good")
+    with pytest.raises(DeniedError, match="review-rejected") as caught:
+        roll_back(site.project, CHANNEL, to="v1")
+    assert caught.value.hint.endswith(f"mlops review request {find_review(site.project, review).run}")
+    assert states(site)[0] == (2, "CURRENT")

@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 import os
+import shlex
 import signal
+import subprocess
 import time
 
 import pytest
 
 from workbench.foundation.errors import UnavailableError, UsageError
+from workbench.serving import runners
 from workbench.serving.runners import list_runners, start_runner, stop_runner
 
 CHANNEL = "fault@production"
@@ -66,7 +69,26 @@ def test_what_cannot_start_says_why(site):
     (site.project.root / "workbench.toml").write_text('[project]\nname = "x"\n[runner]\nhost = "0.0.0.0"\n')
     with pytest.raises(UnavailableError) as caught:
         start_runner(site.project, CHANNEL)
+    assert caught.value.code == "runner-failed"
     assert "token-needed" in caught.value.message
+    look = shlex.split(caught.value.hint.partition("said: ")[2])
+    assert "token-needed" in subprocess.run(look, check=True, capture_output=True, text=True).stdout
+    assert site.project.journal.events(kind="runner.*") == []
     for channel, port in [("nothing", 0), (CHANNEL, -1), (CHANNEL, 70000)]:
         with pytest.raises(UsageError):
             start_runner(site.project, channel, port)
+
+
+def test_a_runner_that_takes_longer_is_not_called_dead(stopped_afterwards, kit, monkeypatch):
+    project = stopped_afterwards.project
+    stopped_afterwards.release(stopped_afterwards.grant(kit.plain))
+    with monkeypatch.context() as patch:
+        patch.setattr(runners, "_START_S", 0.0)
+        with pytest.raises(UnavailableError) as caught:
+            start_runner(project, CHANNEL)
+    assert (caught.value.code, caught.value.hint) == ("runner-slow", "look again: mlops runners")
+    deadline = time.monotonic() + 60
+    while not (card := list_runners(project)[0]).is_running and time.monotonic() < deadline:
+        time.sleep(0.05)
+    assert card.is_running, "what the hint asks for shows it"
+    assert start_runner(project, CHANNEL).pid == card.pid

@@ -12,7 +12,7 @@ import pytest
 
 from workbench.foundation.durable import write_atomic
 from workbench.foundation.identity import create_key, sign
-from workbench.review.statement import Verdict
+from workbench.review.proof.statement import Verdict
 from workbench.serving.channel import ChannelFile, channel_path
 from workbench.serving.ledger import channel_file
 

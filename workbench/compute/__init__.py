@@ -2,6 +2,6 @@
 
 In: the name of a target and a job directory. Out: cards of targets, and jobs that were started, watched, cancelled and
 brought back. An adapter is one class per file behind the :class:`~workbench.compute.targets.Target` protocol, found
-through the entry-point group ``workbench.targets``; ``local`` is always there. ``execute`` and the doors call; this
-room knows nothing of notebooks, parameters or MLflow.
+through the entry-point group ``workbench.targets``; ``local`` and ``sandbox`` are always there. ``execute`` and the
+doors call; this room knows nothing of notebooks, parameters or MLflow.
 """

@@ -18,6 +18,12 @@ from workbench.foundation.project import Project
 CANCELLED_CODE = 143
 """Exit code of a job that was told to stop: 128 + SIGTERM."""
 
+KEPT_HERE = frozenset(
+    {"spec.json", "events.jsonl", "run.json", "sending.json", "sent.json", "view.json", "cancel.json", "process.json"}
+)
+"""Files of a job directory that are written here alone; what lies over there under these names is never fetched over
+them, for ``events.jsonl`` is also how far events have been taken in."""
+
 
 @dataclass(frozen=True)
 class Exit:
@@ -41,6 +47,21 @@ class Exit:
         return JobState.CANCELLED if self.code == CANCELLED_CODE else JobState.FAILED
 
 
+def execution_of(job: str, attempt: int) -> str:
+    """Name one attempt at a job: ``jb-1f2e`` is the first, ``jb-1f2e.2`` the second.
+
+    Targets, leases and job directories know executions only, so a late result of an earlier attempt cannot be taken
+    for one of the attempt that counts.
+    """
+    return job if attempt == 1 else f"{job}.{attempt}"
+
+
+def attempt_of(execution: str) -> tuple[str, int]:
+    """Return the job and the number of the attempt that an execution is."""
+    job, _, attempt = execution.partition(".")
+    return job, int(attempt) if attempt else 1
+
+
 @dataclass(frozen=True)
 class Progress:
     """How far a job is.
@@ -48,10 +69,29 @@ class Progress:
     Attributes:
         cell: Cells that are done.
         cells: Cells in all; 0 until known.
+        memory_bytes: Resident memory at the last heartbeat; 0 until known.
     """
 
     cell: int
     cells: int
+    memory_bytes: int = 0
+
+
+@dataclass(frozen=True)
+class View:
+    """How a far job looked when its target was last asked; the journal holds what is certain.
+
+    Attributes:
+        state: A job state that is not terminal.
+        reason: What it waits for.
+        queue_position: Place in the queue, from 1; 0 where nobody can tell.
+        is_reachable: Whether the target answered.
+    """
+
+    state: str
+    reason: str = ""
+    queue_position: int = 0
+    is_reachable: bool = True
 
 
 @dataclass(frozen=True)
@@ -75,6 +115,11 @@ class JobFolder:
         return self.path / "spec.json"
 
     @property
+    def is_apart(self) -> bool:
+        """Whether the job is somebody else's program: confined to its directory, all of which it can write."""
+        return bool((read_json(self.spec) or {}).get("isolation"))
+
+    @property
     def input(self) -> Path:
         """The notebook as it was when the job was submitted."""
         return self.path / "input.ipynb"
@@ -95,6 +140,11 @@ class JobFolder:
         return self.path / "events.jsonl"
 
     @property
+    def exit(self) -> Path:
+        """The job's last word; see :class:`Exit`."""
+        return self.path / "exit.json"
+
+    @property
     def run(self) -> Path:
         """Which MLflow run the kernel writes into."""
         return self.path / "run.json"
@@ -110,9 +160,34 @@ class JobFolder:
         return self.path / "process.json"
 
     @property
+    def pod(self) -> Path:
+        """Which pod's events these are, where a pod ran the job; missing until one has spoken."""
+        return self.path / "pod.json"
+
+    @property
     def cancel(self) -> Path:
         """Somebody asked for the job's end."""
         return self.path / "cancel.json"
+
+    @property
+    def view(self) -> Path:
+        """How a far job looked last; see :class:`View`."""
+        return self.path / "view.json"
+
+    @property
+    def sending(self) -> Path:
+        """The target of a far job was asked to take it over; whether it did is not known yet."""
+        return self.path / "sending.json"
+
+    @property
+    def sent(self) -> Path:
+        """The target of a far job has taken it over."""
+        return self.path / "sent.json"
+
+    @property
+    def abandoned(self) -> Path:
+        """A far attempt that was given up, and has been ended over there."""
+        return self.path / "abandoned.json"
 
     @property
     def log(self) -> Path:
@@ -129,17 +204,24 @@ class JobFolder:
 
     def read_progress(self) -> Progress:
         """Count the cells that are done."""
-        cell = cells = 0
+        cell = cells = memory = 0
         for event in self.read_events():
             if event.kind == "start":
                 cells = _whole(event.data.get("cells"))
             elif event.kind == "cell_end" and event.data.get("is_ok"):
                 cell += 1
-        return Progress(cell, cells)
+            elif event.kind == "heartbeat":
+                memory = _whole(event.data.get("memory_bytes"))
+        return Progress(cell, cells, memory)
+
+    def read_view(self) -> View | None:
+        """Return how a far job looked last, or None for a job of this machine."""
+        found = read_json(self.view)
+        return View(**found) if found else None
 
     def read_exit(self) -> Exit | None:
         """Return the job's last word, or None while there is none."""
-        found = read_json(self.path / "exit.json")
+        found = read_json(self.exit)
         if found is None:
             return None
         return Exit(int(found["code"]), str(found["reason"]), str(found["error"]))

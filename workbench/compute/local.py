@@ -10,13 +10,14 @@ import os
 import shutil
 import time
 from collections.abc import Mapping
-from dataclasses import dataclass
+from contextlib import suppress
+from dataclasses import dataclass, field
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from typing import Any
 
 from workbench.compute.folder import JobFolder, read_json
-from workbench.compute.targets import Capability, TargetFigures, TargetStatus, read_options
+from workbench.compute.targets import Capability, Sighting, TargetFigures, TargetStatus, Travel, read_options
 from workbench.contract.job import JobEvent
 from workbench.contract.project import Finding
 from workbench.contract.status import JobState
@@ -42,30 +43,43 @@ class LocalOptions:
         grace_s: Seconds a cancelled job has to save its work.
         min_free_disk_gb: Free space, in GiB, below which no job starts.
         price_per_hour: Price with currency, source and date.
+        env: Variables that the kernel gets, with where each value comes from; see ``execute/secrets``.
     """
 
     grace_s: float = 10.0
     min_free_disk_gb: float = 0.25
     price_per_hour: str = "unknown"
+    env: dict[str, str] = field(default_factory=dict)
 
 
 class LocalTarget:
     """Run jobs as detached processes of this machine."""
 
     capabilities = frozenset(
-        {Capability.CANCEL, Capability.LIVE_EVENTS, Capability.OUTLIVES_CALLER, Capability.FETCH, Capability.GPU}
+        {
+            Capability.CANCEL,
+            Capability.LIVE_EVENTS,
+            Capability.OUTLIVES_CALLER,
+            Capability.FETCH,
+            Capability.GPU,
+            Capability.LIMITS,  # the runner keeps them: spec.json carries what was asked for
+        }
     )
     refusals: Mapping[Capability, str] = {
         Capability.REMOTE: "jobs run on this very machine",
         Capability.QUEUE: "jobs start at once and share the machine; nothing makes them wait their turn",
         Capability.CONTAINER: "jobs run in the environment that submitted them",
         Capability.PREEMPTIBLE: "nobody takes this machine away",
+        Capability.ARRAY: "jobs start one by one, which costs nothing here",
     }
+
+    travel: Travel | None = None
 
     def __init__(self, project: Project, name: str, options: Mapping[str, Any]) -> None:
         self.name = name
         self._project = project
         self._options: LocalOptions = read_options(LocalOptions, name, options)
+        self.env: Mapping[str, str] = self._options.env
 
     def check(self) -> tuple[Finding, ...]:
         """Look for the kernel, papermill, disk space and a writable folder, without importing or writing anything."""
@@ -75,12 +89,24 @@ class LocalTarget:
         """Return what this machine offers to a process like this one."""
         import psutil
 
+        from workbench.compute.hosts.errands.describe import gpus as count_gpus
+
         cpus = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
         memory_bytes = int(psutil.virtual_memory().total)
-        return TargetFigures(cpus, memory_bytes, self._free_disk_bytes(), self._options.price_per_hour)
+        gpus, gpus_free = count_gpus()
+        return TargetFigures(
+            cpus,
+            memory_bytes,
+            self._free_disk_bytes(),
+            self._options.price_per_hour,
+            gpus=gpus,
+            gpus_free=gpus_free,
+        )
 
     def submit(self, job: str) -> None:
         """Start the detached supervisor of a job."""
+        from workbench.compute.processes import started_at
+
         folder = JobFolder.of(self._project, job)
         pid = spawn_detached(
             SUPERVISOR,
@@ -94,7 +120,7 @@ class LocalTarget:
                 "WORKBENCH_RUN_FILE": str(folder.run),
             },
         )
-        write_atomic(folder.process, canonical_json({"pid": pid, "started": time.time()}))
+        write_atomic(folder.process, canonical_json({"pid": pid, "started": started_at(pid)}))
 
     def status(self, job: str) -> TargetStatus:
         """Tell a job's state from its lease and its directory."""
@@ -107,6 +133,10 @@ class LocalTarget:
         if folder.cancel.exists():  # before the supervisor could so much as say so
             return TargetStatus(JobState.CANCELLED, "cancelled")
         return TargetStatus(JobState.LOST, "supervisor died")
+
+    def poll(self, jobs: Mapping[str, int]) -> Mapping[str, Sighting]:
+        """Look at jobs, which costs nothing here."""
+        return {job: Sighting(self.status(job), self.events(job, after)) for job, after in jobs.items()}
 
     def events(self, job: str, after: int = 0) -> tuple[JobEvent, ...]:
         """Return the events of a job."""
@@ -123,9 +153,10 @@ class LocalTarget:
         supervisor = self._supervisor(job)
         others = job_processes(self._project.root, job, supervisor)
         if supervisor:
-            process = psutil.Process(supervisor)
-            process.terminate()
-            psutil.wait_procs([process], timeout=grace_s + _RECORDING_S)
+            with suppress(psutil.NoSuchProcess):  # it came to its end this moment
+                process = psutil.Process(supervisor)
+                process.terminate()
+                psutil.wait_procs([process], timeout=grace_s + _RECORDING_S)
         end_processes([*others, *job_processes(self._project.root, job)], grace_s=0 if supervisor else grace_s)
 
     def fetch(self, job: str, patterns: tuple[str, ...]) -> tuple[Path, ...]:

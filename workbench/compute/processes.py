@@ -12,7 +12,9 @@ What a notebook starts for keeps (another job, a model runner) carries another m
 from __future__ import annotations
 
 import os
-from collections.abc import Iterable
+import time
+from collections.abc import Iterable, Iterator
+from contextlib import suppress
 from pathlib import Path
 
 import psutil
@@ -49,6 +51,18 @@ def end_processes(processes: Iterable[psutil.Process], grace_s: float) -> None:
     psutil.wait_procs(alive, timeout=5)
 
 
+def started_at(pid: int) -> float:
+    """Return when a process was started, to be noted with its number; now, where it has ended already.
+
+    Not the time of noting: on a machine that is loaded enough, half a minute may lie between the two.
+    """
+    try:
+        created: float = psutil.Process(pid).create_time()
+    except psutil.Error:
+        return time.time()
+    return created
+
+
 def is_same_process(pid: int, noted: float) -> bool:
     """Tell whether ``pid`` lives and is the process that was noted down at ``noted``, no later one with its number."""
     try:
@@ -59,8 +73,19 @@ def is_same_process(pid: int, noted: float) -> bool:
         return False
 
 
+def _living() -> Iterator[psutil.Process]:
+    """Yield every process as it is now.
+
+    ``psutil.process_iter`` remembers processes by number from call to call: one whose number has gone to a job's would
+    be found by the environment of the job's, and then, as the process that it was, not be ended.
+    """
+    for pid in psutil.pids():
+        with suppress(psutil.Error):  # gone meanwhile
+            yield psutil.Process(pid)
+
+
 def _marked(root: Path, job: str) -> Iterable[psutil.Process]:
-    for process in psutil.process_iter():
+    for process in _living():
         environment = _environment(process)
         if environment.get(JOB_VARIABLE) == job and environment.get(PROJECT_VARIABLE) == str(root):
             yield process
@@ -79,7 +104,7 @@ def _descendants(pid: int, job: str) -> Iterable[psutil.Process]:
 
 def _in_sessions_of(pids: set[int], job: str) -> Iterable[psutil.Process]:
     leaders = {pid for pid in pids if _session(pid) == pid}
-    for process in psutil.process_iter() if leaders else ():
+    for process in _living() if leaders else ():
         if _session(process.pid) in leaders and _environment(process).get(JOB_VARIABLE, job) == job:
             yield process
 

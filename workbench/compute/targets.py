@@ -7,14 +7,15 @@ and, for what it lacks, the reason: "why can't I?" has an answer.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
 from enum import StrEnum
-from importlib.metadata import EntryPoint, entry_points
+from importlib.metadata import entry_points
 from pathlib import Path
-from typing import Any, Protocol
+from typing import Any, Protocol, get_type_hints
 
-from workbench.contract.job import JobEvent, TargetCard
+from workbench.compute.consent import check_commands
+from workbench.contract.job import JobEvent
 from workbench.contract.project import Finding
 from workbench.contract.status import JobState
 from workbench.foundation.config import TargetSection
@@ -23,6 +24,8 @@ from workbench.foundation.project import Project
 
 GROUP = "workbench.targets"
 LOCAL = "local"
+SANDBOX = "sandbox"
+"""Always there, and never another: what is run on it is not trusted."""
 
 
 class Capability(StrEnum):
@@ -37,6 +40,8 @@ class Capability(StrEnum):
     GPU = "gpu"
     CONTAINER = "container"
     PREEMPTIBLE = "preemptible"
+    LIMITS = "limits"  # processors, memory and time that a job may use at most
+    ARRAY = "array"  # many jobs in one order
 
 
 @dataclass(frozen=True)
@@ -47,11 +52,49 @@ class TargetStatus:
         state: A job state; LOST where nothing answers and nothing was left behind.
         reason: Why; empty where all is well.
         error: ``ename: evalue``; empty where there is none.
+        queue_position: Place in the queue, from 1; 0 where it does not wait or nobody can tell.
     """
 
     state: JobState
     reason: str = ""
     error: str = ""
+    queue_position: int = 0
+
+
+@dataclass(frozen=True)
+class Sighting:
+    """What one look at a job brought.
+
+    Attributes:
+        status: How it stands.
+        events: Events with a number above the one that was asked for, in order and without a gap.
+    """
+
+    status: TargetStatus
+    events: tuple[JobEvent, ...] = ()
+
+
+@dataclass(frozen=True)
+class Travel:
+    """How jobs travel to a far target, and how long its silence is borne.
+
+    Attributes:
+        channel: ``files`` where the job directory can be read as the job runs; ``stdout`` where only a log comes back.
+        bundle_limit_bytes: Largest bundle that it takes.
+        env: Names of variables that the kernel gets, and where their values come from (``env:…``, ``file:…``, …).
+        data_sources: Where the far side looks for data before DVC's own remotes: folders there, or URLs.
+        lost_after_s: Seconds without an answer after which its jobs are LOST.
+        is_here: Whether it reads this machine's files, so that data need not have been pushed anywhere.
+        isolation: ``required`` where every job is confined and not run otherwise; empty where one asks for it.
+    """
+
+    channel: str = "files"
+    bundle_limit_bytes: int = 50_000_000
+    env: Mapping[str, str] = field(default_factory=dict)
+    data_sources: tuple[str, ...] = ()
+    lost_after_s: float = 600.0
+    is_here: bool = False
+    isolation: str = ""
 
 
 @dataclass(frozen=True)
@@ -63,26 +106,41 @@ class TargetFigures:
         memory_bytes: Memory.
         free_disk_bytes: Free space where jobs are kept.
         price_per_hour: Price with currency, source and date, or ``unknown``.
+        cpus_free: Cores that nobody uses now; -1 where it cannot tell.
+        gpus: GPUs.
+        gpus_free: GPUs that nobody uses now; -1 where it cannot tell.
+        queued_jobs: Jobs of anybody that wait now; -1 where it cannot tell.
+        quota: What is left of a quota, in the target's own words; empty where there is none.
     """
 
     cpus: int
     memory_bytes: int
     free_disk_bytes: int
     price_per_hour: str = "unknown"
+    cpus_free: int = -1
+    gpus: int = 0
+    gpus_free: int = -1
+    queued_jobs: int = -1
+    quota: str = ""
 
 
 class Target(Protocol):
     """Carry a job directory to where it runs, start it, watch it, end it, bring it back.
 
+    ``job`` is always an execution (:func:`workbench.compute.folder.execution_of`). What does not answer raises
+    ``UnavailableError``; nothing is ever concluded from silence.
+
     Attributes:
         name: Name in ``workbench.toml``.
         capabilities: What it can do.
         refusals: For each capability it lacks, the reason.
+        travel: How jobs get there; None where they run in the project's own folder (it lacks ``REMOTE``).
     """
 
     name: str
     capabilities: frozenset[Capability]
     refusals: Mapping[Capability, str]
+    travel: Travel | None
 
     def __init__(self, project: Project, name: str, options: Mapping[str, Any]) -> None:
         """Validate the options.
@@ -98,7 +156,24 @@ class Target(Protocol):
         """Return what it offers."""
 
     def submit(self, job: str) -> None:
-        """Start the job whose directory is ready; returns once the job no longer needs the caller."""
+        """Start the job whose directory is ready; returns once the job no longer needs the caller.
+
+        Doing so again for the same execution changes nothing, also after a caller died half-way.
+
+        Raises:
+            UnavailableError: The target does not answer; the same call may be made again.
+            WorkbenchError: It refuses the job for good.
+        """
+
+    def poll(self, jobs: Mapping[str, int]) -> Mapping[str, Sighting]:
+        """Look at several jobs at once: one question to a far machine, however many jobs it has.
+
+        Args:
+            jobs: For each execution, the number of the last event that is known here.
+
+        Raises:
+            UnavailableError: The target does not answer.
+        """
 
     def status(self, job: str) -> TargetStatus:
         """Return how a job stands, from the target's own point of view."""
@@ -112,6 +187,9 @@ class Target(Protocol):
         Args:
             job: Its id.
             grace_s: Seconds it has to save its work; None takes the target's own.
+
+        Raises:
+            PendingError: Something of it has not ended yet; it is cancelled again.
         """
 
     def fetch(self, job: str, patterns: tuple[str, ...]) -> tuple[Path, ...]:
@@ -121,30 +199,42 @@ class Target(Protocol):
         """Remove what is left of a job's processes and scratch files; the job directory stays."""
 
 
+class ArrayTarget(Target, Protocol):
+    """A target with ``ARRAY``: it takes many jobs in one order."""
+
+    def submit_many(self, jobs: Sequence[str], parallel: int = 0) -> None:
+        """Start jobs that ask for the same resources; like ``submit`` for each, and as often as one likes.
+
+        Args:
+            jobs: Executions whose directories are ready.
+            parallel: At most so many run at once; 0 sets no bound.
+
+        Raises:
+            UnavailableError: The target does not answer; the same call may be made again.
+            WorkbenchError: It refuses them for good.
+        """
+
+
 def find_target(project: Project, name: str) -> Target:
-    """Return the target called ``name``; ``local`` exists even where ``workbench.toml`` does not name it.
+    """Return the target called ``name``; ``local`` and ``sandbox`` exist even where ``workbench.toml`` names none.
 
     Raises:
         NotFoundError: ``target-unknown`` or ``target-kind-unknown``.
         UsageError: An option of the target is wrong.
+        DeniedError: ``secrets-untrusted``: it names a file of commands that came with the repository.
         UnavailableError: ``target-adapter-broken``: the adapter's package does not import.
     """
-    sections = _sections(project)
+    sections = target_sections(project)
+    if name == SANDBOX:
+        from workbench.compute.sandbox import SandboxTarget
+
+        return SandboxTarget(project, name, {})
     if name not in sections:
-        raise NotFoundError("target-unknown", f"There is no target '{name}'", did_you_mean(name, sections))
+        known = (*sections, SANDBOX)
+        raise NotFoundError("target-unknown", f"There is no target '{name}'", did_you_mean(name, known))
+    check_commands(project, name)
     section = sections[name]
     return _adapter(section.kind, name)(project, name, section.options)
-
-
-def list_targets(project: Project) -> tuple[TargetCard, ...]:
-    """List targets and whether they are ready.
-
-    A target that cannot even be loaded is listed with the reason, so that one broken line hides nothing.
-
-    Args:
-        project: The project.
-    """
-    return tuple(_card(project, name, section) for name, section in _sections(project).items())
 
 
 def require_ready(target: Target) -> None:
@@ -159,41 +249,54 @@ def require_ready(target: Target) -> None:
 
 
 def read_options(schema: type[Any], name: str, options: Mapping[str, Any]) -> Any:
-    """Build an adapter's options dataclass out of ``[targets.<name>]``; each field's default gives its type.
+    """Build an adapter's options dataclass out of ``[targets.<name>]``.
+
+    A field is ``str``, ``int``, ``float``, ``bool``, ``tuple[str, ...]`` (a list in TOML) or ``dict[str, str]`` (a
+    table).
 
     Raises:
         UsageError: ``target-option-unknown``, with the nearest one, or ``target-option-wrong-type``.
     """
-    known = {field: getattr(schema, field) for field in schema.__dataclass_fields__}
+    known = get_type_hints(schema)
     values = {}
     for key, value in options.items():
         if key not in known:
             message = f"Target '{name}' has no option '{key}'"
             raise UsageError("target-option-unknown", message, did_you_mean(key, known))
-        wanted = type(known[key])
+        wanted = known[key]
         if wanted is float and type(value) is int:
             value = float(value)  # noqa: PLW2901 -- TOML writes 5 where 5.0 is meant
-        if type(value) is not wanted:
-            message = f"Option '{key}' of target '{name}' must be {wanted.__name__}, not {type(value).__name__}"
+        if not _is_of(value, wanted):
+            message = f"Option '{key}' of target '{name}' must be {_word(wanted)}, not {type(value).__name__}"
             raise UsageError("target-option-wrong-type", message, f"change [targets.{name}] in workbench.toml")
-        values[key] = value
+        values[key] = tuple(value) if isinstance(value, list) else value
     return schema(**values)
 
 
-def _sections(project: Project) -> dict[str, TargetSection]:
+def _is_of(value: object, wanted: Any) -> bool:
+    if wanted == tuple[str, ...]:
+        return isinstance(value, list) and all(isinstance(one, str) for one in value)
+    if wanted == dict[str, str]:
+        return isinstance(value, dict) and all(isinstance(one, str) for one in value.values())
+    return type(value) is wanted
+
+
+def _word(wanted: Any) -> str:
+    words = {str(tuple[str, ...]): "a list of strings", str(dict[str, str]): "a table of strings"}
+    return words.get(str(wanted)) or str(wanted.__name__)
+
+
+def target_sections(project: Project) -> dict[str, TargetSection]:
+    """Return what ``workbench.toml`` says of targets, and ``local``, which is always there."""
     return {LOCAL: TargetSection(LOCAL), **project.config.targets}
 
 
-def _entry_points() -> dict[str, EntryPoint]:
-    return {entry.name: entry for entry in entry_points(group=GROUP)}
-
-
 def _adapter(kind: str, name: str) -> type[Target]:
-    known = _entry_points()
     if kind == LOCAL:  # does not depend on how this package was installed
         from workbench.compute.local import LocalTarget
 
         return LocalTarget
+    known = {entry.name: entry for entry in entry_points(group=GROUP)}  # reads a file of every installed package
     if kind not in known:
         message = f"Target '{name}' is of kind '{kind}', for which no adapter is installed"
         raise NotFoundError("target-kind-unknown", message, did_you_mean(kind, {*known, LOCAL}))
@@ -201,36 +304,7 @@ def _adapter(kind: str, name: str) -> type[Target]:
         adapter: type[Target] = known[kind].load()
     except (ImportError, AttributeError) as error:
         message = f"The adapter of target '{name}' ({known[kind].value}) does not import: {error}"
-        raise UnavailableError("target-adapter-broken", message, "reinstall the package that brings it") from error
+        package = known[kind].dist
+        hint = f"pip install --force-reinstall {package.name}" if package else "reinstall the package that brings it"
+        raise UnavailableError("target-adapter-broken", message, hint) from error
     return adapter
-
-
-def _card(project: Project, name: str, section: TargetSection) -> TargetCard:
-    try:
-        target = find_target(project, name)
-    except (NotFoundError, UsageError, UnavailableError) as error:
-        broken = Finding("adapter", is_ok=False, message=error.message, hint=error.hint)
-        return TargetCard(name, section.kind, False, (broken,), (), {}, 0, 0, 0, 0, "unknown")
-    checks, figures = target.check(), target.figures()
-    return TargetCard(
-        name=name,
-        kind=section.kind,
-        is_ready=all(finding.is_ok for finding in checks),
-        checks=checks,
-        capabilities=tuple(sorted(target.capabilities)),
-        refusals={str(capability): reason for capability, reason in target.refusals.items()},
-        cpus=figures.cpus,
-        memory_bytes=figures.memory_bytes,
-        free_disk_bytes=figures.free_disk_bytes,
-        running_jobs=_running_jobs(project, name),
-        price_per_hour=figures.price_per_hour,
-    )
-
-
-def _running_jobs(project: Project, name: str) -> int:
-    states = (state for state in JobState if not state.is_terminal)
-    return sum(record.body.get("target") == name for state in states for record in _open(project, state))
-
-
-def _open(project: Project, state: JobState) -> list[Any]:
-    return list(project.journal.records("job", state=state))

@@ -16,6 +16,7 @@ class ChangedNoun(StrEnum):
     DATA = "data"
     JOB = "job"
     RUN = "run"
+    SWEEP = "sweep"
     REVIEW = "review"
     REVIEWER = "reviewer"
     RELEASE = "release"

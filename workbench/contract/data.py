@@ -23,6 +23,7 @@ class DatasetVersion:
         is_current: Whether the working tree holds this version now.
         link: How data and cache shared their bytes when it was recorded: ``reflink`` (blocks shared until one side is
             written), ``hardlink`` (one read-only file with two names), ``copy`` (stored twice) or empty (DVC did it).
+        data_class: Class that its data cards said when it was recorded; empty where none did.
     """
 
     id: str
@@ -37,6 +38,7 @@ class DatasetVersion:
     created_at: str = ""
     is_current: bool = True
     link: str = ""
+    data_class: str = ""
 
 
 @dataclass(frozen=True)

@@ -14,7 +14,7 @@ class ExportedEvidence:
         review: Review it is about.
         model_digest: The reviewed bytes.
         state: State of the review at the export.
-        statements: Number of signed decisions in it.
+        statements: Number of statements in it, from the request to releases and rollbacks.
         files: Number of files in it.
         digest: Digest of the zip; the same review gives the same bytes.
         size: Bytes.

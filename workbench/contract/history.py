@@ -45,8 +45,19 @@ class ReleaseInterval:
         policy_digest: Digest of the policy it was approved under; its bytes lie in the store.
         evidence_digest: Digest of the check reports that were signed; their bytes lie in the store.
         assurance: Weakest assurance among the approvals.
-        approvals: The approvals, in order.
+        approvals: The approvals that it rested on, in order; of an override, that one statement.
         seq: Journal event that began the interval.
+        approved_by: Who approved; nobody where it was overridden.
+        overridden_by: Who let it through without the approvals; empty where they were there.
+        looked_at_by: Who signed the post-review of that override; empty while nobody has, and without an override.
+        valid_until: UTC time at which the approvals expire or the override ends, from which on runners refuse; empty
+            where they do not.
+        state: At the moment asked for: ``served``; ``ended``, where runners refused it because override or approvals
+            had ended; ``replaced`` by what came after.
+        outside: What was changed past the gate meanwhile (alias, tag, artifact), and what was mended again. Runners
+            served the released bytes all the same.
+        evidence: The command that exports what proves it.
+        names: ``signed`` where people's names stood under listed keys, else ``claimed``; empty for older releases.
     """
 
     channel: str
@@ -65,3 +76,11 @@ class ReleaseInterval:
     assurance: str
     approvals: tuple[Approval, ...]
     seq: int
+    approved_by: tuple[str, ...] = ()
+    overridden_by: str = ""
+    looked_at_by: str = ""
+    valid_until: str = ""
+    state: str = "served"
+    outside: tuple[str, ...] = ()
+    evidence: str = ""
+    names: str = ""

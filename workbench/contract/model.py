@@ -22,6 +22,7 @@ import json
 import re
 from dataclasses import asdict, dataclass, fields
 
+from workbench.contract.metric import check_direction
 from workbench.foundation.canonical import canonical_json
 from workbench.foundation.errors import UsageError
 
@@ -40,10 +41,12 @@ class Feature:
     Attributes:
         name: Column name.
         dtype: ``float32`` for now: every engine takes one float tensor (rows, features).
+        is_optional: Callers may leave it out by name; it is NaN then, which the model has to know how to take.
     """
 
     name: str
     dtype: str = "float32"
+    is_optional: bool = False
 
 
 @dataclass(frozen=True)
@@ -59,7 +62,8 @@ class ModelManifest:
         classes: Class labels in index order; empty for regression. The ONNX outputs are ``label`` (int64 class
             index) and ``probabilities`` (rows, classes) float32, or ``value`` (rows, 1) float32.
         metric: Metric that decides: ``f1``, ``accuracy``, ``mae``, ….
-        is_higher_better: Direction of ``metric``.
+        is_higher_better: Direction of ``metric``; of a known metric it must be the one in
+            :mod:`workbench.contract.metric`.
         example_inputs: A few rows, (rows, features).
         example_outputs: What the author's own model predicted for them: class index or value.
         format: Version of this manifest.
@@ -101,12 +105,15 @@ def parse_manifest(data: bytes) -> ModelManifest:
         texts = (manifest.name, manifest.task, manifest.engine, manifest.file, manifest.metric, *manifest.classes)
         if not all(isinstance(text, str) for text in (*texts, *(f.name for f in manifest.features))):
             raise TypeError("a name is no text")
+        if not all(isinstance(feature.is_optional, bool) for feature in manifest.features):
+            raise TypeError("a feature is neither optional nor not")
         if not isinstance(manifest.is_higher_better, bool):
             raise TypeError("is_higher_better is neither true nor false")
+        check_direction(manifest.metric, manifest.is_higher_better)
         if manifest.format != 1:
             raise ValueError(f"format {manifest.format} is not known")
         _check_consistent(manifest)
-    except (ValueError, TypeError, KeyError, AttributeError) as error:
+    except (ValueError, TypeError, KeyError, AttributeError, OverflowError, RecursionError) as error:
         raise UsageError(
             "manifest-malformed",
             f"{MANIFEST_FILE} is no manifest: {error}",

@@ -28,8 +28,9 @@ class PolicyDemand:
 
     Attributes:
         stage: The stage.
-        check: The check; ``approvals`` for the people.
-        kind: ``required``, ``waivable``, ``optional`` or ``people``.
+        check: The check; ``approvals`` or a group's name for the people, ``expiry`` or ``order`` for the time,
+            ``checks`` for the place.
+        kind: ``required``, ``waivable``, ``optional``, ``people``, ``time`` or ``place``.
         demand: What it has to show.
     """
 
@@ -81,6 +82,56 @@ class PolicyTrial:
     after: str
     is_same: bool
     reason: str
+
+
+@dataclass(frozen=True)
+class ReviewersChange:
+    """``policy/reviewers`` and ``policy/revoked`` beside the list of reviewers in force.
+
+    Attributes:
+        before: Digest of the list in force; empty where none is protected yet.
+        after: Digest of the file.
+        state: ``new`` (believed as it is until the first request), ``in-force``, ``narrower`` (in force at once),
+            ``wider`` (what was added counts for nothing), ``proposed`` or ``signed``.
+        wider: What it allows beyond the list in force, in words.
+        needed: Signatures that it needs.
+        signers: Who signed and counts.
+        lacking: What is still to be signed, in words.
+    """
+
+    before: str
+    after: str
+    state: str
+    wider: tuple[str, ...] = ()
+    needed: int = 0
+    signers: tuple[str, ...] = ()
+    lacking: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True)
+class PolicyChange:
+    """The policy file beside the policy in force, and the list of reviewers.
+
+    Attributes:
+        before: Digest of the policy in force; empty where there was none yet.
+        after: Digest of the file.
+        state: ``new``, ``in-force``, ``stricter`` (needs nobody), ``laxer`` (denies everything), ``proposed`` or
+            ``signed``.
+        laxer: Where it asks for less, in words.
+        needed: Signatures that it needs under the policy in force.
+        signers: Who signed and counts.
+        lacking: What is still to be signed, in words: signatures, and those of groups of the policy in force.
+        reviewers: The same of the list of reviewers.
+    """
+
+    before: str
+    after: str
+    state: str
+    laxer: tuple[str, ...] = ()
+    needed: int = 0
+    signers: tuple[str, ...] = ()
+    lacking: tuple[str, ...] = ()
+    reviewers: ReviewersChange = ReviewersChange("", "", "new")
 
 
 @dataclass(frozen=True)

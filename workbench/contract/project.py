@@ -120,6 +120,23 @@ class JournalEvent:
 
 
 @dataclass(frozen=True)
+class ErasedPayload:
+    """An event whose payload was erased; that it happened stays.
+
+    Attributes:
+        seq: Its number.
+        kind: Its kind.
+        subject: What it happened to.
+        data_digest: Digest of what it said.
+    """
+
+    seq: int
+    kind: str
+    subject: str
+    data_digest: str
+
+
+@dataclass(frozen=True)
 class AuditReport:
     """Outcome of walking the journal's chain.
 

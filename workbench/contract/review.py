@@ -18,6 +18,8 @@ class CheckReport:
         duration_s: Seconds it took.
         tool: Name and version of what checked.
         figures: Numbers behind the summary (``estimate``, ``low``, ``high``, ``baseline``, ``rows``, …).
+        where: The job it ran in, with target, machine and how it was confined there; empty where it ran in a child of
+            the process that checked.
     """
 
     name: str
@@ -28,6 +30,7 @@ class CheckReport:
     duration_s: float
     tool: str
     figures: dict[str, float] = field(default_factory=dict)
+    where: str = ""
 
 
 @dataclass(frozen=True)
@@ -35,7 +38,7 @@ class Decision:
     """One signed statement about a candidate.
 
     Attributes:
-        verdict: ``approve``, ``reject`` or ``waive``.
+        verdict: ``approve``, ``changes-requested``, ``reject``, ``waive``, ``override`` or ``post-review``.
         principal: Who signed.
         fingerprint: The key that signed.
         assurance: An :class:`~workbench.contract.status.Assurance`.
@@ -101,6 +104,17 @@ class ReviewCard:
         needed: What is still needed, in words; empty where it can be released.
         metrics: The candidate's own metrics.
         comments: What was said about it, in order.
+        follows: Review that this one answers; empty where none.
+        overridden_until: UTC time at which an override of it ends; empty without one.
+        owes_post_review: Whether somebody overrode it and nobody has looked at it since.
+        checked_by: Who signed for these check results; nobody in lists, which verify no signatures.
+        assurance: How much a release of it would prove now, an :class:`~workbench.contract.status.Assurance`, tracking
+            server left out; empty where nothing lets it through, and in lists.
+        names: ``signed`` where who trained it signed the request and everybody with a hand in it has a listed key, else
+            ``claimed``: the people named are who they say; empty as ``assurance`` is.
+        waivable: Checks that stand in the way now and that policy lets reviewers waive.
+        break_glass: Who may override it now, as policy says; nobody where it cannot be overridden.
+        remarks: What to know of the classes of its data, in words: none is known, or a stricter one was.
     """
 
     id: str
@@ -123,6 +137,60 @@ class ReviewCard:
     needed: tuple[str, ...] = ()
     metrics: dict[str, float] = field(default_factory=dict)
     comments: tuple[Comment, ...] = ()
+    follows: str = ""
+    overridden_until: str = ""
+    owes_post_review: bool = False
+    checked_by: tuple[str, ...] = ()
+    assurance: str = ""
+    names: str = ""
+    waivable: tuple[str, ...] = ()
+    break_glass: tuple[str, ...] = ()
+    remarks: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True)
+class ReviewStatus:
+    """A review that lets its model through; what does not raises the error that says why.
+
+    Attributes:
+        review: The review.
+        model: Name of the model.
+        stage: Stage it is let through to.
+        is_allowed: True.
+        is_override: Whether it rests on an override.
+        model_digest: The bytes.
+        checks: The checks.
+    """
+
+    review: str
+    model: str
+    stage: str
+    is_allowed: bool
+    is_override: bool
+    model_digest: str
+    checks: tuple[CheckReport, ...] = ()
+
+
+@dataclass(frozen=True)
+class StatementDraft:
+    """What somebody would sign, byte for byte.
+
+    Attributes:
+        review: The review.
+        verdict: ``approve``, ``changes-requested``, ``reject``, ``waive``, ``override``, ``post-review`` or
+            ``comment``.
+        namespace: Purpose of the signature.
+        at: UTC time that stands in it; hand it back as ``at``, and these very bytes are signed.
+        digest: Digest of the bytes; hand it back as ``shown``, and no others are.
+        text: The bytes: an in-toto Statement as canonical JSON.
+    """
+
+    review: str
+    verdict: str
+    namespace: str
+    at: str
+    digest: str
+    text: str
 
 
 @dataclass(frozen=True)
@@ -132,7 +200,9 @@ class Reviewer:
     Attributes:
         principal: Mail address.
         fingerprint: ``SHA256:…``.
+        is_in_force: Whether the line counts; one that was added waits until others have signed for it.
     """
 
     principal: str
     fingerprint: str
+    is_in_force: bool = True

@@ -12,8 +12,8 @@ from typing import Any
 from workbench.contract.data import DatasetVersion
 from workbench.data import history
 from workbench.data.content import current_digest, file_md5, member_digest
+from workbench.data.dvc.pointers import Pointer, all_pointers, parse_pointer, read_pointer, version_id
 from workbench.data.paths import relative_path
-from workbench.data.pointers import Pointer, all_pointers, parse_pointer, read_pointer, version_id
 from workbench.foundation.errors import IntegrityError, NotFoundError, UsageError, did_you_mean
 from workbench.foundation.project import Project
 

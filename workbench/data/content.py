@@ -12,11 +12,11 @@ from functools import lru_cache
 from pathlib import Path, PurePosixPath
 
 from workbench.contract.data import DatasetVersion
-from workbench.data.cache import cache_mark, changing, has_md5, listing, object_names, object_path, sync_all
-from workbench.data.hashing import md5_of, new_md5, spread
-from workbench.data.links import HARDLINK, PROTECTED, REFLINK, choose, clone, is_plain
-from workbench.data.pointers import Pointer
-from workbench.data.repository import cache_settings
+from workbench.data.dvc.cache import cache_mark, changing, has_md5, listing, object_names, object_path, sync_all
+from workbench.data.dvc.hashing import md5_of, new_md5, spread
+from workbench.data.dvc.links import HARDLINK, PROTECTED, REFLINK, choose, clone, is_plain
+from workbench.data.dvc.pointers import Pointer
+from workbench.data.dvc.repository import cache_settings
 from workbench.data.scan import SETTLED_NS, Mark, Member, Scan, scan
 from workbench.data.state import State, now_ns
 from workbench.foundation.durable import sync_folder

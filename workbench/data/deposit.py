@@ -11,13 +11,13 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
-from workbench.data import git, ignored
-from workbench.data.cache import CacheWriter, changing, listing
+from workbench.data import git
 from workbench.data.content import whole_digest
-from workbench.data.hashing import spread
-from workbench.data.intent import Intent
-from workbench.data.links import choose
-from workbench.data.pointers import (
+from workbench.data.dvc import ignored
+from workbench.data.dvc.cache import CacheWriter, changing, listing
+from workbench.data.dvc.hashing import spread
+from workbench.data.dvc.links import choose
+from workbench.data.dvc.pointers import (
     Pointer,
     all_pointers,
     has_pipelines,
@@ -25,7 +25,8 @@ from workbench.data.pointers import (
     read_pointer,
     write_pointer,
 )
-from workbench.data.repository import CacheSettings
+from workbench.data.dvc.repository import CacheSettings
+from workbench.data.intent import Intent
 from workbench.data.scan import Member, Scan, scan, settle
 from workbench.data.state import State, now_ns
 from workbench.foundation.errors import ConflictError, IntegrityError, NotFoundError, UsageError

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 
 from workbench.data import git
-from workbench.data.pointers import Pointer, parse_pointer
+from workbench.data.dvc.pointers import Pointer, parse_pointer
 from workbench.data.state import State
 from workbench.foundation.errors import IntegrityError
 from workbench.foundation.project import Project

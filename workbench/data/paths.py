@@ -25,8 +25,9 @@ def data_path(project: Project, name: str) -> str:
     relative = relative_path(project, name)
     path = project.root / relative
     if not path.exists():
-        siblings = [p.name for p in path.parent.iterdir()] if path.parent.is_dir() else []
-        raise NotFoundError("data-missing", f"There is no {relative}", did_you_mean(path.name, siblings))
+        beside = path.parent.iterdir() if path.parent.is_dir() else ()
+        siblings = [sibling.relative_to(project.root).as_posix() for sibling in beside]
+        raise NotFoundError("data-missing", f"There is no {relative}", did_you_mean(relative, siblings))
     if relative == "." or _NOT_DATA & set(Path(relative).parts) or path.suffix == ".dvc":
         hint = (
             f"name the data itself: {relative.removesuffix('.dvc')}" if path.suffix == ".dvc" else "name your own data"

@@ -10,13 +10,13 @@ from collections.abc import Iterable
 from urllib.parse import urlsplit, urlunsplit
 
 from workbench.contract.data import DatasetVersion, DataTransfer
-from workbench.data import dvc_store
-from workbench.data.cache import has_md5
 from workbench.data.catalogue import all_versions, find_version, parents_of
 from workbench.data.content import current_digest, find_fault, find_object, read_listing
+from workbench.data.dvc import store as dvc_store
+from workbench.data.dvc.cache import has_md5
+from workbench.data.dvc.pointers import Pointer, all_pointers, read_pointer
+from workbench.data.dvc.repository import cache_settings, has_repo, read_config
 from workbench.data.paths import relative_path
-from workbench.data.pointers import Pointer, all_pointers, read_pointer
-from workbench.data.repository import cache_settings, has_repo, read_config
 from workbench.data.versions import restore
 from workbench.foundation.errors import ConflictError, IntegrityError, NotFoundError, did_you_mean
 from workbench.foundation.project import Project

@@ -13,8 +13,8 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import NamedTuple
 
-from workbench.data.ignored import FILE as IGNORE_FILE
-from workbench.data.ignored import Ignore, ignore_for, is_always_ignored
+from workbench.data.dvc.ignored import FILE as IGNORE_FILE
+from workbench.data.dvc.ignored import Ignore, ignore_for, is_always_ignored
 from workbench.foundation.errors import ConflictError, UsageError, read_errors
 
 _TICK_NS = 50_000_000

@@ -98,11 +98,6 @@ class State:
         found = self._rows(f"SELECT md5 FROM files WHERE path = ? AND {known}", path, *mark)  # noqa: S608 - a constant
         return found[0][0] if found else None
 
-    def remember_file(self, path: str, mark: Mark, md5: str, since_ns: int) -> None:
-        """Note the digest of one file."""
-        if mark.is_settled(since_ns):
-            self._write("INSERT OR REPLACE INTO files VALUES (?, ?, ?, ?, ?, ?)", [(path, *mark, md5)])
-
     def is_complete(self, md5: str, mark: str) -> bool:
         """Tell whether the cache had every object of a version, and neither lost nor got one since."""
         return bool(self._rows("SELECT md5 FROM complete WHERE md5 = ? AND mark = ?", md5, mark))

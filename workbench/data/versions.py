@@ -11,7 +11,7 @@ from dataclasses import replace
 from datetime import UTC, datetime
 
 from workbench.contract.data import CachedVersion, DatasetVersion
-from workbench.data import dvc_store
+from workbench.data.care.card import data_class_within
 from workbench.data.catalogue import (
     NOUN,
     RECORDED,
@@ -33,11 +33,12 @@ from workbench.data.content import (
     put_back,
 )
 from workbench.data.deposit import Deposit, deposited, oddity_of
+from workbench.data.dvc import store as dvc_store
+from workbench.data.dvc.pointers import Pointer, pointer_file
+from workbench.data.dvc.repo_lock import LOCK_TIMEOUT_S, hold_repo_lock
+from workbench.data.dvc.repository import begin_repo, cache_settings
 from workbench.data.intent import take_back
 from workbench.data.paths import data_path, relative_path
-from workbench.data.pointers import Pointer, pointer_file
-from workbench.data.repo_lock import LOCK_TIMEOUT_S, hold_repo_lock
-from workbench.data.repository import begin_repo, cache_settings
 from workbench.data.scan import scan
 from workbench.data.state import State
 from workbench.data.table import shape_of
@@ -259,6 +260,7 @@ def _record_by_dvc(
 
 def _record(project: Project, deposits: list[Deposit], message: str) -> tuple[DatasetVersion, ...]:
     """Write records and events of all new versions in one transaction."""
+    classes = {deposit.pointer.path: data_class_within(project, deposit.pointer.path) for deposit in deposits}
     shapes = {deposit.pointer.path: shape_of(project.root / deposit.pointer.path) for deposit in deposits}
     versions = []
     with project.journal.transaction() as transaction:
@@ -275,13 +277,14 @@ def _record(project: Project, deposits: list[Deposit], message: str) -> tuple[Da
                 "files": pointer.files,
                 "rows": shapes[pointer.path].rows,
                 "columns": shapes[pointer.path].columns,
+                "data_class": classes[pointer.path],
                 "message": message,
                 "actor": project.actor,
                 "created_at": datetime.now(UTC).isoformat(timespec="milliseconds"),
                 "link": deposit.link,
                 "pointer": pointer.text,
             }
-            data = {key: body[key] for key in ("path", "digest", "size", "files", "rows")}
+            data = {key: body[key] for key in ("path", "digest", "size", "files", "rows", "data_class")}
             transaction.append("data.snapshot", f"{NOUN}:{pointer.version}", data)
             transaction.put(NOUN, pointer.version, RECORDED, body)
             versions.append(version_from(body))

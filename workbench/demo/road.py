@@ -123,7 +123,7 @@ def _review(story: Narrator, people: People, jobs: list[JobCard]) -> tuple[Relea
         released = story.do(people.author, "release", first.id, review=first.id)
         second = _approved_before(people, 1) or _request(story, people, jobs[1])
         if second.state == ReviewState.OPEN:
-            story.say("   The author tries to approve the own model:")
+            story.say("   The author tries to approve their own model:")
             approve = find_verb("review approve").load()
             story.refused(lambda: approve(people.author, review=second.id, reason="trust me"), "self-approval")
         _approve(story, people, second, "better than the model that is served, reproduced")

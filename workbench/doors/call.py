@@ -35,10 +35,23 @@ def carry_out(call: Call, *, folder: Path | None = None, progress: Callable[[Job
     is_followed = not call.is_detached
     if call.verb.follows is Follows.WAIT and is_followed:
         return function(project, **{"wait": True, **call.arguments})
+    if call.verb.follows is Follows.LOG and is_followed:
+        return follow_log(project, progress, **call.arguments)
     result = function(project, **call.arguments)
     if call.verb.follows is Follows.JOB and is_followed:
         return follow_job(project, result, progress)
+    if call.verb.follows is Follows.SWEEP and is_followed:
+        from workbench.execute.sweeps.sweeps import wait_for_sweep
+
+        return wait_for_sweep(project, result.id, on_trial=getattr(progress, "tell_trial", None))
     return result
+
+
+def follow_log(project: Project, say: Callable[[JobEvent], None] | None, job: str, after: int = 0) -> JobCard:
+    """Tell what a job has said and goes on saying until its end; however that is, following it succeeded."""
+    from workbench.execute.jobs import wait
+
+    return wait(project, job, on_event=lambda event: say(event) if say and event.seq > after else None)
 
 
 def follow_job(project: Project, job: JobCard, progress: Callable[[JobEvent], None] | None) -> JobCard:

@@ -141,7 +141,11 @@ def build_parser(verb: Verb) -> argparse.ArgumentParser:
         )
     parser.add_argument("--project", dest="project_folder", type=Path, default=None, help="folder of the project")
     parser.add_argument("--json", dest="as_json", action="store_true", default=False, help="print JSON")
-    if verb.follows is not Follows.NOTHING:
+    if verb.follows is Follows.LOG:
+        parser.add_argument(
+            "-f", "--follow", dest="is_detached", action="store_false", default=True, help="go on until the job's end"
+        )
+    elif verb.follows is not Follows.NOTHING:
         parser.add_argument(
             "--detach", dest="is_detached", action="store_true", default=False, help="do not wait for its end"
         )

@@ -18,6 +18,21 @@ _COLUMNS: dict[str, tuple[str, ...]] = {
     "RunGroup": ("value", "runs", "best", "mean", "best_run"),
     "StorageReport": ("part", "items", "bytes", "is_freed", "why"),
     "JobCard": ("id", "state", "reason", "notebook", "target", "cells", "run", "error"),
+    "SweepCard": (
+        "id",
+        "state",
+        "notebook",
+        "metric",
+        "best_value",
+        "best_params",
+        "best_run",
+        "complete",
+        "pruned",
+        "failed",
+        "running",
+        "trials",
+    ),
+    "TrialCard": ("number", "state", "value", "params", "job", "run", "duration_s", "reason"),
     "JobEvent": ("seq", "at", "kind", "data"),
     "DatasetVersion": ("id", "rows", "size", "created_at", "message", "is_current", "link"),
     "CachedVersion": ("version", "state", "message"),
@@ -39,12 +54,24 @@ _COLUMNS: dict[str, tuple[str, ...]] = {
     "Evidence": ("level", "name", "result", "summary", "hint"),
     "Mismatch": ("level", "part", "name", "recorded", "found", "detail"),
     "LineageNode": ("kind", "name", "label", "at", "actor"),
-    "CheckReport": ("name", "result", "summary", "duration_s"),
+    "CheckReport": ("name", "result", "summary", "where", "duration_s"),
     "Decision": ("verdict", "check", "principal", "assurance", "at", "reason"),
     "Comment": ("principal", "on", "text", "at"),
     "PolicyTrial": ("review", "model", "stage", "before", "after", "reason"),
     "ReleaseCard": ("id", "channel", "version", "state", "model_digest", "approvers", "assurance", "released_at"),
-    "ReleaseInterval": ("channel", "version", "since", "until", "how", "model_digest", "review", "approvals"),
+    "ReleaseInterval": (
+        "channel",
+        "version",
+        "state",
+        "since",
+        "until",
+        "how",
+        "model_digest",
+        "approved_by",
+        "overridden_by",
+        "valid_until",
+        "evidence",
+    ),
     "RunnerCard": (
         "channel",
         "is_running",
@@ -61,6 +88,8 @@ _COLUMNS: dict[str, tuple[str, ...]] = {
 }
 
 
+_UNUSUAL = ("where",)
+"""Columns that are left out where they are empty in every row."""
 _LONGEST = 72
 """A mapping longer than this is cut in a table; ``--json`` has it all."""
 
@@ -96,8 +125,8 @@ def cell(name: str, value: Any) -> str:
 
 def rows_of(cards: tuple[Any, ...]) -> tuple[tuple[str, ...], list[tuple[str, ...]]]:
     """Return headings and cells of a list of cards of one type."""
-    columns = columns_of(cards[0])
-    return columns, [tuple(cell(name, getattr(card, name)) for name in columns) for card in cards]
+    columns = [n for n in columns_of(cards[0]) if n not in _UNUSUAL or any(getattr(card, n) for card in cards)]
+    return tuple(columns), [tuple(cell(name, getattr(card, name)) for name in columns) for card in cards]
 
 
 def fields_of(card: Any) -> list[tuple[str, str]]:

@@ -5,10 +5,13 @@ Width counts Japanese characters as two columns, as terminals do.
 
 from __future__ import annotations
 
+import json
 import unicodedata
+from dataclasses import asdict
 from typing import Any, TextIO
 
 from workbench.contract.job import JobCard, JobEvent
+from workbench.contract.sweep import TrialCard
 from workbench.doors.table import fields_of, heading, is_card, nested_of, rows_of
 
 
@@ -48,6 +51,25 @@ def width_of(text: str) -> int:
     return sum(2 if unicodedata.east_asian_width(character) in "WF" else 1 for character in text)
 
 
+class LogLines:
+    """What a job says, as it comes: the text of its cells as it is, all else as one line an event."""
+
+    def __init__(self, stream: TextIO, *, as_json: bool = False) -> None:
+        self._stream = stream
+        self._as_json = as_json
+
+    def __call__(self, event: JobEvent) -> None:
+        """Write one event."""
+        if self._as_json:
+            self._stream.write(json.dumps(asdict(event), ensure_ascii=False) + "\n")
+        elif event.kind == "out":
+            self._stream.write(str(event.data.get("text", "")))
+        elif event.kind != "heartbeat":
+            facts = " ".join(f"{key}={value}" for key, value in event.data.items() if value != "")
+            self._stream.write(f"[{event.at[11:19]}] {event.kind} {facts}\n")
+        self._stream.flush()
+
+
 class ProgressBar:
     """One line a job, redrawn as its cells end; plain lines where the output is no terminal."""
 
@@ -71,6 +93,13 @@ class ProgressBar:
         words = " ".join(filter(None, [job.state, job.reason]))
         self._draw(words)
         self._stream.write("\n" if self._stream.isatty() else "")
+        self._stream.flush()
+
+    def tell_trial(self, trial: TrialCard) -> None:
+        """Write one line of a sweep: what a trial tried and came to."""
+        value = trial.reason if trial.value is None else f"{trial.value:.6g}"
+        params = ", ".join(f"{name}={text}" for name, text in trial.params.items())
+        self._stream.write(f"trial {trial.number:<4} {trial.state:<9} {value:<12} {params}\n")
         self._stream.flush()
 
     def _draw(self, words: str = "") -> None:

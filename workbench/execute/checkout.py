@@ -14,11 +14,11 @@ from contextlib import contextmanager
 from dataclasses import replace
 from pathlib import Path
 
-from workbench.compute.folder import JobFolder, read_json
+from workbench.compute.folder import read_json
 from workbench.data.content import put_back
-from workbench.data.pointers import Pointer, all_pointers, parse_pointer
+from workbench.data.dvc.pointers import Pointer, all_pointers, parse_pointer
 from workbench.data.versions import NOUN as DATASET
-from workbench.execute.ledger import open_records
+from workbench.execute.ledger import folder_of, open_records
 from workbench.foundation.errors import IntegrityError, UnknownResultError
 from workbench.foundation.lease import Lease, inspect_lease
 from workbench.foundation.project import Project
@@ -79,23 +79,35 @@ def _check_out(project: Project, commit: str, folder: Path) -> Path:
 def _lay_out_data(project: Project, checkout: Path, versions: Collection[str], *, is_whole: bool) -> None:
     """Put the bytes beside the ``.dvc`` files, out of the project's own cache.
 
-    A version that a run has read wins over the one that its commit names: its ``.dvc`` file may not be committed.
+    Raises:
+        UnknownResultError: ``not-replayable``: a link in the commit leads out of the checkout; nothing is written.
     """
-    pointers = {pointer.path: pointer for pointer in all_pointers(replace(project, root=checkout))}
-    wanted = set(pointers) if is_whole else set()
-    for version in versions:
-        path = version.rpartition("@")[0]
-        wanted.add(path)
-        if (path not in pointers or pointers[path].version != version) and (own := _recorded(project, version)):
-            pointers[path] = own
+    pointers = pointers_of(project, checkout, versions)
     needed = {version.rpartition("@")[0] for version in versions}
-    for path in sorted(wanted & set(pointers)):
+    for path in sorted(set(pointers) if is_whole else needed & set(pointers)):
+        if not (checkout / path).parent.resolve().is_relative_to(checkout.resolve()):
+            raise not_replayable(
+                f"a link in its commit leads {path} out of the project", "commit a folder in its place"
+            )
         try:
             put_back(project, pointers[path], into=checkout)
         except IntegrityError:
             if path in needed:
                 raise
             continue  # the run did not read it; a replay that does finds it missing and says so
+
+
+def pointers_of(project: Project, checkout: Path, versions: Collection[str]) -> dict[str, Pointer]:
+    """Return which version of each path a checkout has.
+
+    A version that a run has read wins over the one that its commit names: its ``.dvc`` file may not be committed.
+    """
+    pointers = {pointer.path: pointer for pointer in all_pointers(replace(project, root=checkout))}
+    for version in versions:
+        path = version.rpartition("@")[0]
+        if (path not in pointers or pointers[path].version != version) and (own := _recorded(project, version)):
+            pointers[path] = own
+    return pointers
 
 
 def _recorded(project: Project, version: str) -> Pointer | None:
@@ -107,7 +119,7 @@ def _sweep(project: Project, replays: Path) -> None:
     """Remove checkouts of callers that died, unless a job still works in one."""
     if not replays.is_dir():
         return
-    specs = (read_json(JobFolder.of(project, record.id).spec) or {} for record in open_records(project))
+    specs = (read_json(folder_of(project, record).spec) or {} for record in open_records(project))
     in_use = [str(spec.get("checkout", "")) for spec in specs]
     for folder in replays.iterdir():
         lease = project.state_dir / "leases" / f"replay-{folder.name}"

@@ -8,33 +8,40 @@ from __future__ import annotations
 import sys
 from pathlib import Path
 
-from workbench.compute.folder import JobFolder
 from workbench.compute.targets import TargetStatus
-from workbench.contract.status import JobState, RunState
-from workbench.execute.ledger import find_record, record_run_closed
+from workbench.contract.status import JobState
+from workbench.execute.ledger import find_record, folder_of, record_run_closed
 from workbench.foundation.errors import ConflictError
+from workbench.foundation.journal import Record
 from workbench.foundation.lease import Lease
 from workbench.foundation.project import Project
 
 
+def log_of(project: Project, record: Record) -> Path:
+    """Return what the process writes into; beside the jobs where the job's own directory was deleted."""
+    folder = folder_of(project, record).path
+    return folder / "close.txt" if folder.is_dir() else _log_without_folder(project, record.id)
+
+
 def close_run(project: Project, job: str) -> None:
     """End a job's run the way the job ended."""
-    from workbench.execute.recording import end_run
+    from workbench.execute.recording import end_run, running_run
+    from workbench.execute.results import end_children
 
     record = find_record(project, job)
-    folder = JobFolder.of(project, record.id)
-    run = record.body.get("run") or folder.read_run() or _run_of_job(project, record.id)
+    folder = folder_of(project, record)
+    run = record.body.get("run") or folder.read_run() or running_run(project, record.id)
     if run:
         end = TargetStatus(JobState(record.state), record.body.get("reason", ""), record.body.get("error", ""))
+        if record.body.get("is_far") and not folder.path.is_dir():  # what tells that it is far went with the directory
+            end_children(project, run)
         end_run(project, folder, run, end)
     record_run_closed(project, record.id)
+    _log_without_folder(project, record.id).unlink(missing_ok=True)
 
 
-def _run_of_job(project: Project, job: str) -> str:
-    """Find the run of a supervisor that died between making it and noting it down."""
-    from workbench.experiment.runs import list_runs
-
-    return next((card.id for card in list_runs(project, state=RunState.RUNNING) if card.job == job), "")
+def _log_without_folder(project: Project, job: str) -> Path:
+    return project.state_dir / f"closing-{job}.txt"
 
 
 def main(root: Path, job: str) -> int:

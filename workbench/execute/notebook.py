@@ -36,6 +36,28 @@ class Notebook:
     cells: tuple[dict[str, Any], ...]
 
 
+def find_notebook(files_root: Path, notebook: str, data: bytes | None = None) -> Notebook:
+    """Return the notebook that is meant: below ``files_root`` first, else seen from the working directory.
+
+    Args:
+        files_root: Folder it has to lie in.
+        notebook: Its path.
+        data: Its bytes, where they are not those of the file; then there need not be one.
+
+    Raises:
+        UsageError: ``notebook-outside-project``: a run must be able to name its source.
+    """
+    path = files_root / notebook
+    with read_errors(path):  # a name may be too long to be asked for
+        if data is None and not path.is_file() and Path(notebook).is_file():
+            path = Path(notebook)
+        path = path.resolve()
+    if not path.is_relative_to(files_root.resolve()):
+        message = f"{path} does not lie in the project {files_root}"
+        raise UsageError("notebook-outside-project", message, f"copy it: cp '{path}' '{files_root}'")
+    return read_notebook(path) if data is None else parse_notebook(path, data)
+
+
 def read_notebook(path: Path) -> Notebook:
     """Read a notebook.
 
@@ -48,6 +70,15 @@ def read_notebook(path: Path) -> Notebook:
         raise NotFoundError("notebook-missing", f"There is no notebook {path}", did_you_mean(path.name, siblings))
     with read_errors(path):
         data = path.read_bytes()
+    return parse_notebook(path, data)
+
+
+def parse_notebook(path: Path, data: bytes) -> Notebook:
+    """Read a notebook out of its bytes; ``path`` names it.
+
+    Raises:
+        UsageError: ``notebook-invalid``.
+    """
     try:
         raw = json.loads(data)
     except (ValueError, RecursionError) as error:

@@ -13,9 +13,10 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from workbench.compute.folder import JobFolder, Progress
+from workbench.compute.folder import JobFolder, Progress, read_json
 from workbench.compute.targets import TargetStatus
 from workbench.contract.status import JobState, RunState
+from workbench.execute.ledger import UNREACHABLE
 from workbench.experiment import lifecycle
 from workbench.experiment.capture import facts
 from workbench.experiment.capture.document import notebook_bytes
@@ -24,6 +25,7 @@ from workbench.experiment.capture.git import git_state
 from workbench.experiment.capture.quiet import quietly
 from workbench.experiment.kernel import CAPTURED_FOLDER, INPUTS_FILE, TAGS_FILE
 from workbench.experiment.lifecycle import Origin, add_facts
+from workbench.experiment.runs import list_runs
 from workbench.experiment.store.tags import split_tag
 from workbench.experiment.store.tracking import finish_run, log_artifacts, set_tags
 from workbench.foundation.project import Project
@@ -42,14 +44,27 @@ def begin_run(project: Project, job: str, spec: Mapping[str, Any]) -> str:
         commit=spec["commit"] or git_state(project),
         job=job,
         target=spec["target"],
+        attempt=spec["attempt"],
         replay_of=spec["replay_of"],
+        parent=spec.get("parent", ""),
+        sweep=spec.get("sweep", ""),
+        trial=str(spec["trial"]) if spec.get("sweep") else "",
     )
     return lifecycle.begin_run(project, origin, name=spec["name"], params=spec["recorded_params"])
 
 
+def running_run(project: Project, job: str) -> str:
+    """Return the run of a job that MLflow holds as RUNNING, of somebody who died before noting it down; or nothing."""
+    return next((card.id for card in list_runs(project, state=RunState.RUNNING) if card.job == job), "")
+
+
 def note_begin(project: Project, folder: JobFolder, run: str, spec: Mapping[str, Any]) -> None:
-    """Add what is known when the job begins; apart, because finding it out takes a moment."""
-    found = facts.machine_facts() | Facts(files={facts.SOURCE_FILE: notebook_bytes(folder.input)})
+    """Add what is known when the job begins; apart, because finding it out takes a moment.
+
+    This machine and its packages say nothing of a far job; its own kernel does, where it can.
+    """
+    found = Facts() if spec.get("is_far") else facts.machine_facts()
+    found |= Facts(files={facts.SOURCE_FILE: notebook_bytes(folder.input)})
     if not spec["commit"]:
         with quietly("the state of the job's code"):
             found |= Facts(files=facts.code_facts(project).files)
@@ -78,7 +93,11 @@ def end_run(project: Project, folder: JobFolder, run: str, end: TargetStatus) ->
             shutil.copyfile(folder.output, copy)
         log_artifacts(project, run, artifact, "notebook")
     add_facts(project, run, captured_facts(folder.path, notebook_bytes(folder.output)))
-    state = _RUN_STATES.get(end.state, RunState.KILLED)
+    if (read_json(folder.spec) or {}).get("is_far"):
+        from workbench.execute.results import end_children
+
+        end_children(project, run, RunState.LOST if end.reason == UNREACHABLE else RunState.KILLED)
+    state = RunState.LOST if end.reason == UNREACHABLE else _RUN_STATES.get(end.state, RunState.KILLED)
     finish_run(project, run, state, end.error or (end.reason if state is not RunState.FINISHED else ""))
 
 

@@ -9,11 +9,13 @@ from __future__ import annotations
 import time
 from pathlib import Path
 
+from workbench.compute.targets import find_target
 from workbench.contract.job import JobCard
-from workbench.execute.checkout import not_replayable
+from workbench.execute.checkout import not_replayable, pointers_of
 from workbench.execute.jobs import cancel, wait
 from workbench.execute.ledger import NOUN
 from workbench.execute.parameters import declared_parameters
+from workbench.execute.references import laid_out_entries
 from workbench.execute.submission import Order, submit_order
 from workbench.experiment.levels.facts import RunFacts, cells_of
 from workbench.foundation.canonical import digest_file
@@ -40,12 +42,22 @@ def require_same_code(facts: RunFacts, checkout: Path) -> None:
         raise not_replayable(f"{facts.source} was not the one of its commit", "commit it, then run again")
 
 
-def start_replay(project: Project, facts: RunFacts, checkout: Path, target: str) -> str:
+def start_replay(project: Project, facts: RunFacts, checkout: Path, target: str, isolation: str = "") -> str:
     """Submit a replay and return its job.
+
+    Args:
+        project: The project.
+        facts: The run.
+        checkout: Checkout of its commit, with its data; it has to stay until the replay has ended.
+        target: Where it runs.
+        isolation: ``required`` or ``if-possible`` where it is confined; empty leaves it to the target.
 
     Raises:
         WorkbenchError: As :func:`workbench.execute.jobs.submit` says; then nothing was written.
     """
+    travel, data = find_target(project, target).travel, None
+    if travel and travel.is_here:
+        data = laid_out_entries(project, checkout, pointers_of(project, checkout, dataset_versions(facts)).values())
     order = Order(
         notebook=facts.source,
         files_root=checkout,
@@ -54,8 +66,15 @@ def start_replay(project: Project, facts: RunFacts, checkout: Path, target: str)
         name=f"replay of {facts.name}",
         replay_of=facts.run,
         commit=facts.commit,
+        data=data,
+        isolation=isolation,
     )
     return submit_order(project, order).id
+
+
+def dataset_versions(facts: RunFacts) -> set[str]:
+    """Return the versions that a run has read."""
+    return {item.dataset_version for item in facts.inputs if item.dataset_version}
 
 
 def await_replays(project: Project, jobs: tuple[str, ...], timeout_s: float) -> tuple[JobCard, ...]:

@@ -8,8 +8,9 @@ and says why. Hidden state does not stop a replay, since its figures show what t
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from contextlib import ExitStack
+from functools import partial
 from pathlib import Path
 
 from workbench.compute.targets import LOCAL, find_target, require_ready
@@ -17,7 +18,7 @@ from workbench.contract.job import JobCard
 from workbench.contract.reproduction import Reproduction
 from workbench.contract.status import CheckResult, JobState, RunState
 from workbench.execute.checkout import fresh_checkout, not_replayable
-from workbench.execute.replay import await_replays, require_same_code, start_replay
+from workbench.execute.replay import await_replays, dataset_versions, require_same_code, start_replay
 from workbench.experiment.levels.clean import judge_clean
 from workbench.experiment.levels.facts import RunFacts, read_facts
 from workbench.experiment.levels.judgement import LEVELS, Judgement
@@ -80,13 +81,43 @@ def reproduce(
         require_ready(find_target(project, target))
         _leave_to_process(project, facts, [target, str(replays), wanted, repr(tolerance), repr(timeout_s)])
         return recorded(project, facts)
+    count = {"R1": -1, "R2": 0}.get(wanted, replays)
+    return prove(project, facts, target=target, replays=count, tolerance=tolerance, timeout_s=timeout_s)
+
+
+def prove(
+    project: Project,
+    facts: RunFacts,
+    *,
+    target: str,
+    replays: int = 1,
+    tolerance: float,
+    timeout_s: float,
+    isolation: str = "",
+) -> Reproduction:
+    """Gather the evidence for a finished run here and now, wait for its replays, and keep what they show.
+
+    Args:
+        project: The project.
+        facts: The run.
+        target: Target that the replays run on.
+        replays: How many; with 0 its files are only laid out again, with -1 not even that.
+        tolerance: Relative and absolute difference up to which two metrics count as equal.
+        timeout_s: Seconds after which the replays are cancelled.
+        isolation: ``required`` or ``if-possible`` where the notebook is somebody else's; empty leaves it to the target.
+
+    Raises:
+        UsageError: ``target-cannot``: it should be confined, and is to run in the project's own folder.
+        UnavailableError: ``target-not-ready``.
+    """
     judged = Judgement()
     jobs: tuple[JobCard, ...] = ()
     judge_clean(project, facts, judged)
-    if wanted != "R1":
+    if replays >= 0:
         judge_environment(facts, judged)
-        count = 0 if wanted == "R2" else replays
-        jobs = _restore(project, facts, judged, replays=count, target=target, timeout_s=timeout_s)
+        begin = partial(start_replay, project, facts, target=target, isolation=isolation)
+        own = not isolation
+        jobs = _restore(project, facts, judged, begin, replays=replays, timeout_s=timeout_s, is_own=own)
     done = _judge_jobs(project, facts, jobs, tolerance, judged)
     return conclude(project, facts, judged, jobs=tuple(job.id for job in jobs), replays=tuple(r.run for r in done))
 
@@ -130,10 +161,17 @@ def _leave_to_process(project: Project, facts: RunFacts, options: list[str]) -> 
 
 
 def _restore(
-    project: Project, facts: RunFacts, judged: Judgement, *, replays: int, target: str, timeout_s: float
+    project: Project,
+    facts: RunFacts,
+    judged: Judgement,
+    begin: Callable[[Path], str],
+    *,
+    replays: int,
+    timeout_s: float,
+    is_own: bool,
 ) -> tuple[JobCard, ...]:
     """Lay the run's files out again, hash them, and run the notebook there, each replay in a checkout of its own."""
-    versions = {item.dataset_version for item in facts.inputs if item.dataset_version}
+    versions = dataset_versions(facts)
     with ExitStack() as stack:
         try:
             _require_commit(facts)
@@ -144,7 +182,7 @@ def _restore(
         except IntegrityError as error:
             judged.failed("R2", "inputs", error.message, error.hint)
             return ()
-        is_same = judge_inputs(facts, first, judged)
+        is_same = judge_inputs(facts, first, judged, is_own=is_own)
         if not replays:
             return ()
         try:
@@ -154,7 +192,7 @@ def _restore(
             return ()
         more = range(replays - 1)
         others = [stack.enter_context(fresh_checkout(project, facts.commit, versions, is_whole=True)) for _ in more]
-        jobs = tuple(start_replay(project, facts, checkout, target) for checkout in (first, *others))
+        jobs = tuple(begin(checkout) for checkout in (first, *others))
         return await_replays(project, jobs, timeout_s)
 
 

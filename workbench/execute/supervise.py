@@ -19,6 +19,9 @@ from workbench.compute.folder import JobFolder, read_json
 from workbench.foundation.lease import Lease
 from workbench.foundation.project import Project
 
+_KEYS = ("SSH_AUTH_SOCK", "WORKBENCH_SIGNING_KEY", "MLFLOW_TRACKING_PASSWORD", "MLFLOW_TRACKING_TOKEN")
+"""What a replay is not handed: it runs somebody else's code for whoever checks it, and needs nobody's signature."""
+
 
 class RunnerProcess:
     """The runner, and whether somebody asked for its end."""
@@ -26,17 +29,23 @@ class RunnerProcess:
     def __init__(self, project: Project, job: str, folder: JobFolder) -> None:
         spec = read_json(folder.spec) or {}
         self.was_stopped = False
-        signal.signal(signal.SIGTERM, self._on_sigterm)
+        signal.signal(signal.SIGTERM, self._note)
         self.process = subprocess.Popen(
             [sys.executable, str(folder.runner), str(folder.path)],
             stdin=subprocess.DEVNULL,
             cwd=folder.path,
             env={**os.environ, **kernel_environment(project, job, folder, spec.get("checkout", ""))},
         )
+        signal.signal(signal.SIGTERM, self._on_sigterm)
+        if self.was_stopped:  # while the runner was being started: nobody asks twice
+            self.stop()
 
     def stop(self) -> None:
         """Let the runner interrupt its kernel and save."""
         self.process.terminate()
+
+    def _note(self, _number: int, _frame: FrameType | None) -> None:
+        self.was_stopped = True
 
     def _on_sigterm(self, _number: int, _frame: FrameType | None) -> None:
         self.was_stopped = True
@@ -53,6 +62,7 @@ def kernel_environment(project: Project, job: str, folder: JobFolder, checkout: 
         "WORKBENCH_ACTOR": project.actor,
         "WORKBENCH_JOB": job,
         "WORKBENCH_RUN_FILE": str(folder.run),
+        **(dict.fromkeys(_KEYS, "") if checkout else {}),
         **_moved_python_path(project, checkout),
     }
 

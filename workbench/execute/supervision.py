@@ -38,7 +38,7 @@ class Supervision:
     def run(self) -> None:
         """Look after the job until it has ended and that is written down."""
         try:
-            self._run = recording.begin_run(self._project, self._job, self._spec)
+            self._run = recording.begin_run(self._project, self._spec["job"], self._spec)
             write_atomic(self._folder.run, canonical_json({"run": self._run}))
             ledger.record_started(self._project, self._job, self._run)
             recording.note_begin(self._project, self._folder, self._run, self._spec)

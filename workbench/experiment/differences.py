@@ -10,6 +10,7 @@ import io
 import json
 import re
 import subprocess
+import warnings
 from collections.abc import Iterable, Iterator
 from typing import Any
 
@@ -53,6 +54,21 @@ def diff_runs(project: Project, before: str, after: str) -> RunDiff:
     )
 
 
+def diff_outputs(project: Project, before: str, after: str) -> tuple[str, ...]:
+    """Return what differs between two runs' notebooks as they were executed, outputs and all; nothing without both.
+
+    Raises:
+        NotFoundError: ``run-unknown``.
+        UsageError: ``run-ambiguous``.
+    """
+    rows = rows_of(project, (before, after))
+    found = [read_artifact(project, row.artifact_uri, "notebook/output.ipynb") for row in rows]
+    if found[0] is None or found[1] is None or found[0] == found[1]:
+        return ()
+    old, new = (_notebook(data) for data in (found[0], found[1]))
+    return _cut(_readable(old, new)) if old and new else ()
+
+
 def _machines(rows: list[RunRow]) -> Iterator[Difference]:
     facts = [_object(joined_tag(row.tags, "workbench.hardware")) for row in rows]
     yield from differing("machine", [{key: str(value) for key, value in one.items()} for one in facts])
@@ -64,7 +80,7 @@ def _packages(project: Project, rows: list[RunRow], notes: list[str]) -> Iterato
     """Compare packages by name and version, where both runs recorded them; two builds of one version differ too."""
     listed = []
     for row in rows:
-        data = read_artifact(project, row.id, row.artifact_uri, "workbench/environment.json")
+        data = read_artifact(project, row.artifact_uri, "workbench/environment.json")
         entries = _object(data or b"").get("packages")
         if not isinstance(entries, list):
             if len({row.tags.get("workbench.environment_digest", "") for row in rows}) > 1:
@@ -102,7 +118,7 @@ def _committed(project: Project, rows: list[RunRow]) -> list[str]:
 def _uncommitted(project: Project, rows: list[RunRow]) -> list[str]:
     """Compare what had not been committed: two patches, each against its own run's commit."""
     one, two = (
-        (read_artifact(project, row.id, row.artifact_uri, "workbench/changes.patch") or b"").decode("utf-8", "replace")
+        (read_artifact(project, row.artifact_uri, "workbench/changes.patch") or b"").decode("utf-8", "replace")
         for row in rows
     )
     names = [f"not committed in {row.id[:12]}" for row in rows]
@@ -112,7 +128,7 @@ def _uncommitted(project: Project, rows: list[RunRow]) -> list[str]:
 def _notebooks(project: Project, rows: list[RunRow], notes: list[str]) -> list[str]:
     """Compare the notebooks as they were on disk, or as they were executed where a run has no other."""
     for path in _SOURCES:
-        found = [read_artifact(project, row.id, row.artifact_uri, path) for row in rows]
+        found = [read_artifact(project, row.artifact_uri, path) for row in rows]
         if found[0] is not None and found[1] is not None:
             old, new = (_source_of(data) for data in (found[0], found[1]))
             if old is None or new is None:
@@ -127,27 +143,46 @@ def _notebooks(project: Project, rows: list[RunRow], notes: list[str]) -> list[s
 def _readable(old: dict[str, Any], new: dict[str, Any]) -> list[str]:
     from nbdime.diffing.notebooks import diff_notebooks
     from nbdime.prettyprint import PrettyPrintConfig, pretty_print_notebook_diff
-    from nbformat import from_dict
 
     out = io.StringIO()
     config = PrettyPrintConfig(out=out, use_color=False, use_git=False, use_diff=False)
-    base = from_dict(old)
-    pretty_print_notebook_diff("before", "after", base, diff_notebooks(base, from_dict(new)), config)
+    pretty_print_notebook_diff("before", "after", old, diff_notebooks(old, new), config)
     lines = out.getvalue().splitlines()
     return [line for line in lines if not line.startswith(("nbdiff ", "--- before", "+++ after"))]
 
 
 def _source_of(data: bytes) -> dict[str, Any] | None:
     """Return a notebook without what running it has written; None where it is none."""
-    notebook = _object(data)
+    notebook = _notebook(data)
+    if notebook is None:
+        return None
+    for cell in notebook["cells"]:
+        cell["metadata"] = {}
+        if cell["cell_type"] == "code":
+            cell |= {"outputs": [], "execution_count": None}
+    notebook["metadata"] = {}
+    return notebook
+
+
+def _notebook(data: bytes) -> dict[str, Any] | None:
+    """Return a notebook with its texts in one piece, as nbdime compares them; None where it is none.
+
+    JupyterLab writes texts as lists of lines. What is no valid notebook would make nbdime stumble.
+    """
+    from nbformat import ValidationError, from_dict, validate
+    from nbformat.v4.rwbase import rejoin_lines
+
+    notebook = from_dict(_object(data))
     cells = notebook.get("cells")
     if not isinstance(cells, list) or not all(isinstance(cell, dict) for cell in cells):
+        return None  # nbformat takes that for granted before it looks
+    try:
+        with warnings.catch_warnings(action="ignore"):  # of cells without an id, which older notebooks have
+            validate(notebook, version=4, relax_add_props=True)
+    except ValidationError:
         return None
-    kept = [
-        {**cell, "metadata": {}} | ({"outputs": [], "execution_count": None} if cell.get("cell_type") == "code" else {})
-        for cell in cells
-    ]
-    return {**notebook, "cells": kept, "metadata": {}}
+    found: dict[str, Any] = rejoin_lines(notebook)
+    return found
 
 
 def _commit(row: RunRow) -> str:

@@ -66,6 +66,11 @@ class KernelRecord:
         self.is_capturing = project.config.experiment.capture
         self._machine: dict[str, SystemMetrics] = {}
 
+    @property
+    def cell_id(self) -> str:
+        """Id of the notebook cell that runs; empty where the front end names none."""
+        return "" if self.cell.startswith("#") else self.cell
+
     def start(self) -> None:
         """Watch from now on."""
         if self.is_capturing:

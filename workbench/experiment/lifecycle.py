@@ -14,6 +14,7 @@ from typing import Any
 
 from workbench.experiment.capture.facts import ARTIFACTS, Facts
 from workbench.experiment.capture.inputs import paused
+from workbench.experiment.resuming import CELL_TAG
 from workbench.experiment.store import tracking
 from workbench.foundation.project import Project
 
@@ -28,9 +29,13 @@ class Origin:
         commit: Git commit, with ``+dirty``; empty where it is found out while the run goes on.
         job: Job that it is the run of.
         target: Target that it runs on.
+        attempt: Which attempt at the job it is.
         replay_of: Run that this is a replay of.
         resumes: Run that this goes on from.
+        cell: Id of the notebook cell that began it.
         parent: Run that this is a part of.
+        sweep: Sweep that it is a trial of, or that it sums up.
+        trial: Number of that trial.
     """
 
     source: str = ""
@@ -40,7 +45,11 @@ class Origin:
     target: str = ""
     replay_of: str = ""
     resumes: str = ""
+    cell: str = ""
     parent: str = ""
+    sweep: str = ""
+    trial: str = ""
+    attempt: int = 1
 
     @property
     def tags(self) -> dict[str, str]:
@@ -51,9 +60,13 @@ class Origin:
             "workbench.commit": self.commit,
             "workbench.job": self.job,
             "workbench.target": self.target,
+            "workbench.attempt": str(self.attempt) if self.attempt > 1 else "",
             "workbench.replay_of": self.replay_of,
             "workbench.resumes": self.resumes,
+            CELL_TAG: self.cell,
             "mlflow.parentRunId": self.parent,
+            "workbench.sweep": self.sweep,
+            "workbench.trial": self.trial,
         }
         return {key: value for key, value in tags.items() if value}
 

@@ -15,11 +15,11 @@ from workbench.experiment.search.expression import comparisons_of
 from workbench.experiment.search.fields import NO_LEVEL
 from workbench.experiment.search.groups import grouped
 from workbench.experiment.search.parser import invalid_at, parse_field, parse_order, parse_query, position_of
+from workbench.experiment.store.creation import sqlite_path
 from workbench.experiment.store.liveness import dead_runs
 from workbench.experiment.store.rows import MetricRow, RunQuery, RunReader, RunRow, state_of
 from workbench.experiment.store.rows_sql import SqlRows
 from workbench.experiment.store.tags import joined_tag
-from workbench.experiment.store.tracking import sqlite_path
 from workbench.foundation.errors import NotFoundError, UsageError, did_you_mean
 from workbench.foundation.project import Project
 
@@ -238,15 +238,19 @@ def _rows(reader: RunReader, runs: tuple[str, ...]) -> list[RunRow]:
     ids = []
     for run in runs:
         active = reader.ids_with_prefix(run) if run else []
-        is_deleted = not active and bool(run) and bool(reader.ids_with_prefix(run, is_deleted=True))
-        ids.append(_full_id(reader, run, is_deleted=is_deleted))
+        deleted = reader.ids_with_prefix(run, is_deleted=True) if run and not active else []
+        is_deleted = bool(deleted)
+        ids.append(_only(deleted or active, run, is_deleted=is_deleted))
         query = RunQuery(limit=1, ids=(ids[-1],), is_deleted=is_deleted)
         found.update({row.id: row for row in reader.search(query)})
     return [found[run] for run in ids]
 
 
 def _full_id(reader: RunReader, run: str, *, is_deleted: bool = False) -> str:
-    matches = reader.ids_with_prefix(run, is_deleted=is_deleted) if run else []
+    return _only(reader.ids_with_prefix(run, is_deleted=is_deleted) if run else [], run, is_deleted=is_deleted)
+
+
+def _only(matches: list[str], run: str, *, is_deleted: bool) -> str:
     if len(matches) == 1:
         return matches[0]
     if matches:

@@ -21,18 +21,19 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
-from workbench.contract.run import RunDetail
 from workbench.contract.status import RunState
 from workbench.experiment.capture.inputs import paused
 from workbench.experiment.capture.quiet import quietly
 from workbench.experiment.kernel import KernelRecord, OpenRun, note_of
 from workbench.experiment.lifecycle import Origin, begin_run, end_run
 from workbench.experiment.mlflow_calls.install import install, leave
-from workbench.experiment.store import append_log, delivery, tracking
+from workbench.experiment.resuming import offer, run_to_resume
+from workbench.experiment.store import append_log, tracking
+from workbench.experiment.store.mlflow_import import import_mlflow
 from workbench.experiment.store.refusals import check_key, number
 from workbench.foundation.canonical import digest_file
 from workbench.foundation.durable import append_line
-from workbench.foundation.errors import ConflictError, UnavailableError, UsageError
+from workbench.foundation.errors import UnavailableError, UsageError
 from workbench.foundation.project import Project
 
 RUN_FILE_WAIT_S = 60.0
@@ -52,8 +53,9 @@ def run(name: str = "", *, source: str = "", resume: str | bool = False) -> Iter
     Args:
         name: Name of the run; empty lets MLflow invent one.
         source: Notebook or script it comes from; found out where it is empty.
-        resume: Id of a run that has ended, to go on from it, or True for the newest of this notebook: a new run with
-            its name and parameters, whose metrics count their steps on; the old one stays as it is.
+        resume: Id of a run that has ended, to go on from it: a new run with its name and parameters, whose metrics
+            count their steps on; the old one stays as it is. True takes this notebook's newest run of that name, else
+            the newest that this cell began, else the newest.
 
     Raises:
         NotFoundError: ``run-unknown``.
@@ -89,7 +91,8 @@ def adopt(run_id: str) -> None:
     with quietly("a run that plain mlflow began"), paused():
         project, path = session.project, _source_path(session.project, "")
         source = _relative(project, path)
-        origin = Origin(source=source, notebook_digest=digest_file(path) if path and path.is_file() else "")
+        digest = digest_file(path) if path and path.is_file() else ""
+        origin = Origin(source=source, notebook_digest=digest, cell=session.cell_id)
         kind = "NOTEBOOK" if source.endswith(".ipynb") else "LOCAL"
         theirs = {"mlflow.source.name": source, "mlflow.source.type": kind} if source else {}
         tags = {"workbench.actor": project.actor, "mlflow.user": project.actor, **theirs, **origin.tags}
@@ -185,7 +188,9 @@ def log_input(path: str | Path) -> None:
         UsageError: ``input-missing``.
     """
     if not Path(path).is_file():
-        raise UsageError("input-missing", f"There is no file {path}", "name a file that was read")
+        raise UsageError(
+            "input-missing", f"There is no file {path}", f"name a file that was read: ls '{Path(path).parent}'"
+        )
     _current_session().recorder.note(str(path))
 
 
@@ -255,6 +260,10 @@ def begin_capture(root: Path, say: Callable[[str], object] | None = None) -> Non
         atexit.register(finish_capture)
     _session = session
     after_cell()
+    if say and not _is_in_job():
+        with quietly("a run that was killed"):
+            if line := offer(session.project, current_source()):
+                say(line)
 
 
 def before_cell(source: str, cell: str = "") -> None:
@@ -319,12 +328,16 @@ def _tell_job(name: str, value: float, step: int) -> None:
 
 def _begin(session: KernelRecord, name: str, source: str, resume: str | bool) -> OpenRun:
     project, path = session.project, _source_path(session.project, source)
-    before = _run_to_resume(session, resume, _relative(project, path)) if resume else None
+    notebook, cell = _relative(project, path), session.cell_id
+    before = (
+        run_to_resume(project, resume, source=notebook, name=name, cell=cell, is_open=session.runs) if resume else None
+    )
     origin = Origin(
-        source=_relative(project, path),
+        source=notebook,
         notebook_digest=digest_file(path) if path and path.is_file() else "",
         parent=session.runs[-1] if session.runs else "",
         resumes=before.card.id if before else "",
+        cell=cell,
     )
     name = name or (before.card.name if before else "")
     with paused():
@@ -332,32 +345,6 @@ def _begin(session: KernelRecord, name: str, source: str, resume: str | bool) ->
     for key, points in before.history.items() if before else ():
         session.steps[run_id, key] = max(point.step for point in points) + 1
     return OpenRun(session, run_id, path)
-
-
-def _run_to_resume(session: KernelRecord, resume: str | bool, source: str) -> RunDetail:
-    """Return the run to go on from.
-
-    Raises:
-        NotFoundError: ``run-unknown``.
-        UsageError: ``nothing-to-resume``.
-        ConflictError: ``run-not-ended``.
-    """
-    from workbench.experiment.runs import list_runs, show_run  # reading runs imports SQLAlchemy; loading must not
-
-    if isinstance(resume, str):
-        found = show_run(session.project, resume)
-    else:
-        known = [card for card in list_runs(session.project, source=source) if card.id not in session.runs]
-        if not known:
-            message = f"There is no run of {source or 'this process'} to go on from"
-            raise UsageError("nothing-to-resume", message, "name one: workbench.run(resume='<id>') (mlops runs)")
-        found = show_run(session.project, known[0].id)
-    delivery.drain(session.project, found.card.id)  # what a killed kernel logged last may still lie in its log
-    found = show_run(session.project, found.card.id)
-    if found.card.state == RunState.RUNNING:
-        message = f"Run {found.card.id[:8]} still runs"
-        raise ConflictError("run-not-ended", message, "wait for its end: mlops runs")
-    return found
 
 
 def _close(session: KernelRecord, opened: OpenRun, state: str, error: str) -> None:
@@ -389,6 +376,9 @@ def _current_run() -> tuple[KernelRecord, str]:
     session = _session
     if _is_in_job() and not (session and session.runs):  # a run that plain mlflow began inside the job's is nearer
         return _current_session(), join_job_run()
+    if _is_in_far_job() and not (session and session.runs):
+        session = _current_session()
+        import_mlflow().start_run()  # the first run over there is the job's own here; ``adopt`` takes it in
     if session is None or not session.runs:
         raise UsageError("no-active-run", "No run is active here", "start one: with workbench.run(): …")
     return session, session.runs[-1]
@@ -403,6 +393,11 @@ def _current_session() -> KernelRecord:
 
 def _is_in_job() -> bool:
     return bool(os.environ.get("WORKBENCH_RUN_FILE"))
+
+
+def _is_in_far_job() -> bool:
+    """Tell whether this is the kernel of a job on another machine, which names no run: it logs into a store there."""
+    return bool(os.environ.get("WORKBENCH_OUTBOX")) and not _is_in_job()
 
 
 def _named_run() -> str:

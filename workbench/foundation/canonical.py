@@ -16,6 +16,7 @@ Digest = NewType("Digest", str)
 """``sha256:`` and 64 lower-case hex digits."""
 
 _CHUNK = 1 << 20
+_ENCODER = json.JSONEncoder(sort_keys=True, separators=(",", ":"), ensure_ascii=False, allow_nan=False)
 
 
 def canonical_json(value: Any) -> bytes:
@@ -25,8 +26,7 @@ def canonical_json(value: Any) -> bytes:
         ValueError: ``value`` holds NaN or an infinity, which JSON has no word for.
         TypeError: ``value`` holds something that is not JSON.
     """
-    text = json.dumps(value, sort_keys=True, separators=(",", ":"), ensure_ascii=False, allow_nan=False)
-    return text.encode()
+    return _ENCODER.encode(value).encode()
 
 
 def digest_bytes(data: bytes) -> Digest:

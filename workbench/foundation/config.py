@@ -127,6 +127,48 @@ class LineageSection:
 
 
 @dataclass(frozen=True)
+class GateSection:
+    """The gate's own account on a shared tracking server.
+
+    Attributes:
+        account: User of the server who alone may touch models that are served; empty where there is none.
+        password: Source of its password (``env:NAME``); never the password.
+    """
+
+    account: str = ""
+    password: str = ""
+
+
+@dataclass(frozen=True)
+class NoticeSection:
+    """Somebody who is told what happens at the gate. What is secret is a source (``env:NAME``), never a value.
+
+    Attributes:
+        kind: ``webhook``, ``slack`` or ``mail``.
+        events: Patterns of the journal's events.
+        url: Source of the address that is posted to (webhook, slack).
+        secret: Source of the key that bodies are signed with (HMAC-SHA256); empty signs nothing.
+        server: ``host`` or ``host:port`` of the mail server.
+        starttls: Whether the connection to the mail server is encrypted.
+        sender: Address that mails come from.
+        to: Addresses that they go to.
+        user: Name at the mail server; empty where it asks for none.
+        password: Source of the password there.
+    """
+
+    kind: str
+    events: tuple[str, ...] = ("review.*", "release.*", "policy.*", "reviewers.*", "alert.raised")
+    url: str = ""
+    secret: str = ""
+    server: str = ""
+    starttls: bool = True
+    sender: str = ""
+    to: tuple[str, ...] = ()
+    user: str = ""
+    password: str = ""
+
+
+@dataclass(frozen=True)
 class Config:
     """The whole file."""
 
@@ -137,6 +179,8 @@ class Config:
     runner: RunnerSection = RunnerSection()
     monitor: MonitorSection = MonitorSection()
     lineage: LineageSection = LineageSection()
+    gate: GateSection = GateSection()
+    notices: dict[str, NoticeSection] = field(default_factory=dict)
     targets: dict[str, TargetSection] = field(default_factory=dict)
 
 
@@ -226,7 +270,9 @@ class TomlReader:
             required = item.default is dataclasses.MISSING and item.default_factory is dataclasses.MISSING
             if required and name not in values:
                 full = ".".join((*where, name))
-                raise UsageError("config-missing-key", f"{self.at(where)}: '{full}' is missing", f'add: {name} = "…"')
+                is_tables = typing.get_origin(hints[name]) is dict
+                hint = f"add a table: [{full}.<name>]" if is_tables else f'add: {name} = "…"'
+                raise UsageError("config-missing-key", f"{self.at(where)}: '{full}' is missing", hint)
         return values
 
     def targets(self, raw: Any) -> dict[str, TargetSection]:

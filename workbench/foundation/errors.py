@@ -23,6 +23,7 @@ UnavailableError     503     3  a target, server or program that is needed does 
 from __future__ import annotations
 
 import errno
+import os
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from difflib import get_close_matches
@@ -155,7 +156,8 @@ def storage_errors(path: Path) -> Iterator[None]:
     """Turn the operating system's refusals around ``path`` into a :class:`StorageError`.
 
     Raises:
-        StorageError: ``disk-full``, ``folder-not-writable`` or ``path-blocked``; other ``OSError`` pass unchanged.
+        StorageError: ``disk-full``, ``folder-not-writable``, ``path-blocked`` or ``disk-failed``; other ``OSError``
+            pass unchanged.
     """
     try:
         yield
@@ -169,12 +171,21 @@ def storage_errors(path: Path) -> Iterator[None]:
                 "folder-not-writable", f"Cannot write {path}", f"check its owner and mode: ls -ld '{path.parent}'"
             ) from error
         if error.errno in (errno.EEXIST, errno.ENOTDIR, errno.EISDIR, errno.ELOOP, errno.ENAMETOOLONG):
+            there = _in_the_way(Path(str(error.filename2 or error.filename or path)))
             raise StorageError(
                 "path-blocked",
                 f"Cannot write {path}: {(error.strerror or 'refused').lower()}",
-                f"look what is in its place: ls -ld '{error.filename or path}'",
+                f"look what is in its place: ls -ld '{there}'",
             ) from error
+        if error.errno == errno.EIO:
+            hint = "look at the system's log for the disk (dmesg), then run the same command again"
+            raise StorageError("disk-failed", f"The disk failed at {path}", hint) from error
         raise
+
+
+def _in_the_way(path: Path) -> Path:
+    """Return what there is of a path: a file where a folder should be has nothing below it to look at."""
+    return next((each for each in (path, *path.parents) if os.path.lexists(each)), path)
 
 
 @contextmanager

@@ -18,9 +18,11 @@ import shlex
 import struct
 import subprocess
 import tempfile
+import unicodedata
 from collections.abc import Iterable
 from dataclasses import dataclass
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
+from functools import lru_cache
 from pathlib import Path
 
 from cryptography.exceptions import InvalidSignature
@@ -28,7 +30,9 @@ from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec, padding, rsa
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey, Ed25519PublicKey
 from cryptography.hazmat.primitives.asymmetric.utils import encode_dss_signature
+from cryptography.hazmat.primitives.serialization.ssh import SSHPublicKeyTypes
 
+from workbench.foundation import openssh
 from workbench.foundation.durable import write_atomic
 from workbench.foundation.errors import (
     ConflictError,
@@ -42,7 +46,11 @@ from workbench.foundation.errors import (
 
 _MAGIC = b"SSHSIG"
 _BEGIN, _END = "-----BEGIN SSH SIGNATURE-----", "-----END SSH SIGNATURE-----"
+_ARMOUR = re.compile(rf"\s*{_BEGIN}\n(.*)\n{_END}\s*", re.DOTALL)
 _HASH = "sha512"
+_HASHES = {"sha256": hashlib.sha256, "sha512": hashlib.sha512}
+_LENGTH = struct.Struct(">I")
+_CLOCK_SKEW = timedelta(minutes=5)
 
 
 @dataclass(frozen=True)
@@ -78,6 +86,7 @@ class SignerEntry:
         namespaces: Patterns of what it may sign; empty means anything.
         valid_after: Not valid before this moment.
         valid_before: Not valid from this moment on.
+        is_authority: Whether the key does not sign itself, but certifies keys that do.
     """
 
     principals: tuple[str, ...]
@@ -85,38 +94,56 @@ class SignerEntry:
     namespaces: tuple[str, ...] = ()
     valid_after: datetime | None = None
     valid_before: datetime | None = None
+    is_authority: bool = False
+
+    def is_valid_at(self, namespace: str, at: datetime) -> bool:
+        """Tell whether the line allows this purpose at this moment."""
+        in_namespace = not self.namespaces or any(fnmatch.fnmatchcase(namespace, p) for p in self.namespaces)
+        is_begun = self.valid_after is None or at >= self.valid_after
+        return in_namespace and is_begun and (self.valid_before is None or at < self.valid_before)
 
 
 @dataclass(frozen=True)
 class AllowedSigners:
-    """An ``allowed_signers`` file, as OpenSSH reads it."""
+    """An ``allowed_signers`` file, as OpenSSH reads it.
+
+    Attributes:
+        entries: Its lines.
+        text: Its text, for what OpenSSH has to look at itself.
+        revocations: Keys that count no more: the bytes of the file ``revoked`` beside it, a KRL or public keys line by
+            line, and of earlier ones that still hold; none is empty.
+        others: Lines that allow nothing (any more, or yet) and still tell who is who.
+    """
 
     entries: tuple[SignerEntry, ...]
+    text: str = ""
+    revocations: tuple[bytes, ...] = ()
+    others: tuple[SignerEntry, ...] = ()
 
     @classmethod
-    def parse(cls, text: str, *, name: str = "policy/reviewers") -> AllowedSigners:
+    def parse(cls, text: str, *, name: str = "policy/reviewers", revoked: bytes = b"") -> AllowedSigners:
         """Read the file's text.
 
         Raises:
             UsageError: ``reviewers-malformed`` names the line.
         """
         entries = []
-        for number, line in enumerate(text.splitlines(), start=1):
-            stripped = line.strip()
+        for number, line in enumerate(text.split("\n"), start=1):
+            stripped = line.strip(" \t\r")
             if stripped and not stripped.startswith("#"):
                 try:
                     entries.append(_parse_signer(stripped))
-                except (ValueError, IndexError) as error:
+                except (ValueError, IndexError, struct.error) as error:
                     raise UsageError(
                         "reviewers-malformed",
                         f"{name}:{number}: {error}",
                         'write: name@example.com namespaces="…" ssh-ed25519 AAAA…',
                     ) from error
-        return cls(tuple(entries))
+        return cls(tuple(entries), text, (revoked,) if revoked else ())
 
     @classmethod
     def load(cls, path: Path) -> AllowedSigners:
-        """Read the file; a missing one allows nobody.
+        """Read the file, and ``revoked`` beside it; a missing one allows nobody, or revokes nobody.
 
         Raises:
             UsageError: ``reviewers-malformed``.
@@ -124,25 +151,39 @@ class AllowedSigners:
         """
         try:
             with read_errors(path):
-                text = path.read_text(encoding="utf-8")
+                text = path.read_bytes().decode()  # as it is: a lone CR ends no line for OpenSSH
         except FileNotFoundError:
             return cls(())
         except UnicodeDecodeError as error:
             hint = "save it as UTF-8, or restore it: git checkout policy/reviewers"
             raise UsageError("reviewers-malformed", f"{path} is no text ({error.reason})", hint) from error
-        return cls.parse(text, name=str(path))
+        beside = path.with_name("revoked")
+        try:
+            with read_errors(beside):
+                revoked = beside.read_bytes()
+        except FileNotFoundError:
+            revoked = b""
+        return cls.parse(text, name=str(path), revoked=revoked)
 
     def principals_of(self, key: PublicKey, namespace: str, at: datetime) -> tuple[str, ...]:
         """Return whose key this is for a namespace at a moment; empty where it may not sign."""
+        if self.is_revoked(key):
+            return ()
+        if openssh.is_certificate(key.kind):
+            return openssh.certified_principals(key.line, self.entries, namespace, at)
         found: list[str] = []
         for entry in self.entries:
-            in_namespace = not entry.namespaces or any(fnmatch.fnmatchcase(namespace, p) for p in entry.namespaces)
-            in_time = (entry.valid_after is None or at >= entry.valid_after) and (
-                entry.valid_before is None or at < entry.valid_before
-            )
-            if entry.key.blob == key.blob and in_namespace and in_time:
+            if entry.key.blob == key.blob and not entry.is_authority and entry.is_valid_at(namespace, at):
                 found.extend(entry.principals)
         return tuple(found)
+
+    def is_revoked(self, key: PublicKey) -> bool:
+        """Tell whether a key counts no more, at whatever time it signed.
+
+        Raises:
+            UsageError: ``revoked-malformed``: a list that cannot be read revokes everybody.
+        """
+        return any(_is_revoked_by(data, key) for data in self.revocations)
 
 
 def create_key(path: Path, *, comment: str) -> PublicKey:
@@ -175,8 +216,9 @@ def read_public_key(path: Path) -> PublicKey:
         with read_errors(public):
             return _parse_key(public.read_text(encoding="utf-8").split())
     except FileNotFoundError:
-        raise NotFoundError("key-missing", f"There is no key {public}", "make one: mlops identity create") from None
-    except (ValueError, IndexError) as error:
+        hint = f"make one: mlops identity create --path {shlex.quote(str(public.with_suffix('')))}"
+        raise NotFoundError("key-missing", f"There is no key {public}", hint) from None
+    except (ValueError, IndexError, struct.error) as error:
         raise UsageError(
             "key-malformed", f"{public} is no SSH public key", "make one: mlops identity create"
         ) from error
@@ -190,7 +232,7 @@ def parse_public_key(line: str) -> PublicKey:
     """
     try:
         return _parse_key(line.split())
-    except (ValueError, IndexError) as error:
+    except (ValueError, IndexError, struct.error) as error:
         raise UsageError("key-malformed", "That is no SSH public key", "make one: mlops identity create") from error
 
 
@@ -226,6 +268,20 @@ def sign(key_path: Path, payload: bytes, *, namespace: str) -> str:
     return "\n".join([_BEGIN, *lines, _END]) + "\n"
 
 
+def check_moment(at: datetime) -> None:
+    """Refuse a statement from later than now, give or take what clocks differ: it would outlast every revocation.
+
+    Args:
+        at: UTC time at which it says it was signed.
+
+    Raises:
+        DeniedError: ``signed-in-future``.
+    """
+    if at > datetime.now(UTC) + _CLOCK_SKEW:
+        dated = at.isoformat(timespec="seconds")
+        raise DeniedError("signed-in-future", f"The statement is dated {dated}", "set the signer's clock")
+
+
 def verify(
     payload: bytes,
     signature: str,
@@ -250,15 +306,25 @@ def verify(
         DeniedError: ``signer-unknown`` or ``signer-other``: a good signature by somebody who may not sign this.
     """
     key, signed_namespace, hash_name, raw = _parse_signature(signature)
+    when = at or datetime.now(UTC)
+    if allowed.is_revoked(key):
+        raise DeniedError(
+            "signer-revoked", f"The key {key.fingerprint} was revoked", "sign with a key that is in policy/reviewers"
+        )
     if signed_namespace != namespace:
         raise IntegrityError(
             "signature-invalid", f"Signed as '{signed_namespace}', not as '{namespace}'", "sign it for this purpose"
         )
+    if key.kind.startswith("sk-") and not (raw[-5:] + b"\0")[0] & 1:
+        # The flags of a token: OpenSSH verifies them, and does not ask for a person's touch as sshd does.
+        raise IntegrityError("signature-invalid", "The token was not touched", "sign again, and touch the token")
+    if openssh.is_for_openssh(key.kind):
+        return openssh.verify(payload, signature, namespace=namespace, allowed=allowed, principal=principal, at=when)
     if not _is_valid(key, raw, _signed_message(payload, namespace, hash_name)):
         raise IntegrityError(
             "signature-invalid", "The signature does not belong to these bytes", "ask the signer to sign them again"
         )
-    names = allowed.principals_of(key, namespace, at or datetime.now(UTC))
+    names = allowed.principals_of(key, namespace, when)
     if not names:
         raise DeniedError(
             "signer-unknown",
@@ -272,50 +338,82 @@ def verify(
     return principal
 
 
+def signing_key(signature: str) -> PublicKey:
+    """Return the key, or the certificate, that an armoured SSHSIG says it was made with; nothing is verified.
+
+    Raises:
+        IntegrityError: ``signature-malformed``.
+    """
+    return _parse_signature(signature)[0]
+
+
 def _string(data: bytes) -> bytes:
-    return struct.pack(">I", len(data)) + data
+    return _LENGTH.pack(len(data)) + data
 
 
 def _strings(data: bytes) -> list[bytes]:
     """Split SSH wire strings; raises ValueError where the lengths do not add up."""
     parts = []
-    while data:
-        if len(data) < 4:
+    start, end = 0, len(data)
+    while start < end:
+        if end - start < 4:
             raise ValueError("truncated")
-        (length,) = struct.unpack(">I", data[:4])
-        if len(data) < 4 + length:
+        (length,) = _LENGTH.unpack_from(data, start)
+        start += 4
+        if end - start < length:
             raise ValueError("truncated")
-        parts.append(data[4 : 4 + length])
-        data = data[4 + length :]
+        parts.append(data[start : start + length])
+        start += length
     return parts
 
 
+@lru_cache(maxsize=256)
+def _key_of(blob: bytes) -> PublicKey:
+    """Return the key in wire format as one object, however many signatures bring it."""
+    return PublicKey(_kind_of(blob), blob)
+
+
+def _kind_of(blob: bytes) -> str:
+    """Return the first string of a key; what follows it differs from kind to kind, and is not all strings."""
+    (length,) = struct.unpack(">I", blob[:4])
+    if len(blob) < 4 + length:
+        raise ValueError("truncated")
+    return blob[4 : 4 + length].decode()
+
+
 def _signed_message(payload: bytes, namespace: str, hash_name: str = _HASH) -> bytes:
-    hashed = hashlib.new(hash_name, payload).digest()
-    return _MAGIC + _string(namespace.encode()) + _string(b"") + _string(hash_name.encode()) + _string(hashed)
+    return _preamble(namespace, hash_name) + _string(_HASHES[hash_name](payload).digest())
+
+
+@lru_cache(maxsize=256)
+def _preamble(namespace: str, hash_name: str) -> bytes:
+    """Return what every message of a purpose begins with."""
+    return _MAGIC + _string(namespace.encode()) + _string(b"") + _string(hash_name.encode())
 
 
 def _parse_signature(armour: str) -> tuple[PublicKey, str, str, bytes]:
     """Return key, namespace, hash name and raw signature."""
     try:
-        match = re.fullmatch(rf"\s*{_BEGIN}\n(.*)\n{_END}\s*", armour.replace("\r\n", "\n"), re.DOTALL)
+        match = _ARMOUR.fullmatch(armour.replace("\r\n", "\n"))
         if not match:
             raise ValueError("no armour")
         body = base64.b64decode("".join(match[1].split()), validate=True)
         if body[:6] != _MAGIC or struct.unpack(">I", body[6:10])[0] != 1:
             raise ValueError("not SSHSIG version 1")
         blob, namespace, _reserved, hash_name, raw = _strings(body[10:])
-        if hash_name not in (b"sha256", b"sha512"):
+        if (hashed_with := hash_name.decode()) not in _HASHES:
             raise ValueError("unknown hash")
-        return PublicKey(_strings(blob)[0].decode(), blob), namespace.decode(), hash_name.decode(), raw
+        return _key_of(blob), namespace.decode(), hashed_with, raw
     except (ValueError, IndexError, struct.error, binascii.Error) as error:
         raise IntegrityError("signature-malformed", f"Not an SSH signature: {error}", "sign it again") from error
 
 
+@lru_cache(maxsize=1 << 14)
 def _is_valid(key: PublicKey, raw: bytes, message: bytes) -> bool:
+    """Tell whether the key made this signature of this message: arithmetic only, so an answer holds for ever."""
     try:
         algorithm, signature = _strings(raw)[:2]
-        public = serialization.load_ssh_public_key(key.line.encode())
+        public = _usable(key)
         if isinstance(public, Ed25519PublicKey) and algorithm == b"ssh-ed25519":
             public.verify(signature, message)
         elif isinstance(public, rsa.RSAPublicKey) and algorithm in (b"rsa-sha2-256", b"rsa-sha2-512"):
@@ -331,6 +429,12 @@ def _is_valid(key: PublicKey, raw: bytes, message: bytes) -> bool:
     except (InvalidSignature, ValueError, IndexError):
         return False
     return True
+
+
+@lru_cache(maxsize=256)
+def _usable(key: PublicKey) -> SSHPublicKeyTypes:
+    """Return the key as ``cryptography`` takes it; reading it costs a fifth of verifying with it."""
+    return serialization.load_ssh_public_key(key.line.encode())
 
 
 def _load_plain_ed25519(path: Path) -> Ed25519PrivateKey | None:
@@ -368,19 +472,24 @@ def _public_of(key: Ed25519PublicKey) -> PublicKey:
 def _parse_key(words: Iterable[str]) -> PublicKey:
     kind, encoded = list(words)[:2]
     blob = base64.b64decode(encoded, validate=True)
-    if _strings(blob)[0].decode() != kind:
+    if _kind_of(blob) != kind:
         raise ValueError(f"the key is not of kind {kind}")
     return PublicKey(kind, blob)
 
+
+_ENDS = ("Cc", "Zl", "Zp")
+"""Categories of characters that end a line for some readers and not for others."""
 
 _KEY_KINDS = ("ssh-", "ecdsa-", "sk-ssh-", "sk-ecdsa-")
 
 
 def _parse_signer(line: str) -> SignerEntry:
-    principals, rest = line.split(None, 1)
+    if any(unicodedata.category(char) in _ENDS and char != "\t" for char in line):
+        raise ValueError("a control character, which OpenSSH reads otherwise")
+    principals, rest = re.split(r"[ \t]+", line, maxsplit=1)
     options = ""
     if not rest.startswith(_KEY_KINDS):
-        match = re.match(r'((?:[^\s"]|"[^"]*")+)\s+(.*)', rest)
+        match = re.match(r'((?:[^ \t"]|"[^"]*")+)[ \t]+(.*)', rest)
         if not match:
             raise ValueError("no key on the line")
         options, rest = match[1], match[2]
@@ -389,15 +498,49 @@ def _parse_signer(line: str) -> SignerEntry:
     for option in re.findall(r'(?:[^,"]|"[^"]*")+', options):
         name, _, value = option.partition("=")
         values[name.lower()] = value.strip('"')
-    if unknown := set(values) - {"namespaces", "valid-after", "valid-before"}:
+    if unknown := set(values) - {"namespaces", "valid-after", "valid-before", "cert-authority"}:
         raise ValueError(f"option '{min(unknown)}' is not supported")
+    for patterns in (principals, values.get("namespaces", "")):
+        _require_plain(patterns)
     return SignerEntry(
         tuple(principals.strip('"').split(",")),
         key,
         tuple(values["namespaces"].split(",")) if "namespaces" in values else (),
         _moment(values.get("valid-after")),
         _moment(values.get("valid-before")),
+        "cert-authority" in values,
     )
+
+
+def _require_plain(patterns: str) -> None:
+    """Refuse patterns that we and OpenSSH read differently: ``!`` negates there, and ``[`` means nothing there."""
+    for char in patterns:
+        if char in "![" or unicodedata.category(char)[0] in "CZ":
+            raise ValueError(f"{char!r} in a name or a namespace is not supported")
+
+
+def _is_revoked_by(data: bytes, key: PublicKey) -> bool:
+    if openssh.is_krl(data):
+        return openssh.is_in_krl(data, key.line)
+    return key in revoked_keys(data)
+
+
+@lru_cache(maxsize=64)
+def revoked_keys(data: bytes) -> frozenset[PublicKey]:
+    """Return the keys of a plain list, as ``ssh-keygen -Y verify -r`` takes one.
+
+    Raises:
+        UsageError: ``revoked-malformed``.
+    """
+    try:
+        lines = [line.strip() for line in data.decode().splitlines()]
+        return frozenset(_parse_key(line.split()) for line in lines if line and not line.startswith("#"))
+    except (ValueError, IndexError, struct.error) as error:
+        raise UsageError(
+            "revoked-malformed",
+            f"policy/revoked is neither a list of public keys nor a KRL: {error}",
+            "write one public key a line, or make a KRL: ssh-keygen -k -f policy/revoked <key.pub>",
+        ) from error
 
 
 def _moment(text: str | None) -> datetime | None:

@@ -3,7 +3,8 @@
 Two tables in one database. ``events`` is append-only and chained: each event's hash covers its predecessor's
 hash and the digest of its own payload, so an edit, a deletion or a swap is found by :meth:`Journal.verify`.
 (Truncation and a full rewrite are found only against a checkpoint kept elsewhere: :meth:`Journal.head`.) The
-chain binds the payload's *digest*, so a payload can be erased for data-protection law without breaking it.
+chain binds the payload's *digest*, so a payload can be erased for data-protection law without breaking it; a payload
+that is gone without a later event of the chain that says so, or that decisions rest on, breaks it all the same.
 ``records`` holds the present state of every noun that neither MLflow nor DVC knows (job, review, release,
 alert, …) as a JSON body with a state word and a revision.
 
@@ -27,9 +28,32 @@ from sqlalchemy.exc import DatabaseError, OperationalError
 
 from workbench.foundation.canonical import canonical_json, digest_bytes
 from workbench.foundation.errors import ConflictError, IntegrityError, StorageError, storage_errors
+from workbench.foundation.log_hold import LogHold
 
 GENESIS = "sha256:" + "0" * 64
 """What the first event names as its predecessor."""
+
+ERASED = "audit.erased"
+"""Kind of the event that explains a missing payload; its subject is ``event:<seq>``."""
+
+KEPT_KINDS = (
+    "review.requested",
+    "review.checked",
+    "review.confirmed",
+    "review.approved",
+    "review.rejected",
+    "review.changes-requested",
+    "review.waived",
+    "review.overridden",
+    "review.post-reviewed",
+    "release.",
+    "policy.",
+    "reviewers.",
+    "run.verified",
+    "registry.",
+    "audit.",
+)
+"""Beginnings of kinds whose payload is never erased: a release, a level or the policy in force rests on it."""
 
 _BUSY_TIMEOUT_S = 30
 _CHAIN_LOCK = 0x6D6C6F7073  # "mlops": PostgreSQL advisory lock that serialises the chain
@@ -187,6 +211,15 @@ class Transaction:
             self._connection.execute(_RECORDS.insert().values(noun=noun, id=id, **values))
         return Record(noun, id, state, revision + 1, self._head.seq, dict(body))
 
+    def erase(self, seq: int) -> None:
+        """Erase an event's payload; the chain binds its digest and stays whole where :data:`ERASED` was appended.
+
+        SQLite overwrites the freed bytes; its write-ahead log and backups hold them until they are replaced themselves.
+        """
+        if self._connection.dialect.name == "sqlite":
+            self._connection.exec_driver_sql("PRAGMA secure_delete=ON")
+        self._connection.execute(_EVENTS.update().where(_EVENTS.c.seq == seq).values(data=None))
+
     def get(self, noun: str, id: str) -> Record | None:
         """Return a record as this transaction sees it."""
         key = (_RECORDS.c.noun == noun) & (_RECORDS.c.id == id)
@@ -206,6 +239,7 @@ class Journal:
         self._url = sa.make_url(url)
         self._actor = actor
         self._engine = _engine(self._url)
+        self._hold: LogHold | None = None
         self._is_ready = False
 
     @contextmanager
@@ -302,6 +336,7 @@ class Journal:
         """
         head = Head(0, GENESIS)
         met_checkpoint = checkpoint is None or checkpoint.seq == 0
+        unexplained: dict[str, int] = {}
         with self._reading() as connection:
             for row in (
                 connection.execution_options(yield_per=1000)
@@ -309,7 +344,15 @@ class Journal:
                 .mappings()
             ):
                 head = _check(head, row)
+                if row["data"] is None:
+                    if row["kind"].startswith(KEPT_KINDS):
+                        raise _broken(head.seq)
+                    unexplained[f"event:{head.seq}"] = head.seq
+                elif row["kind"] == ERASED:
+                    unexplained.pop(row["subject"], None)
                 met_checkpoint = met_checkpoint or (checkpoint is not None and head == checkpoint)
+        if unexplained:
+            raise _broken(min(unexplained.values()))
         if not met_checkpoint:
             raise IntegrityError(
                 "journal-truncated",
@@ -320,6 +363,9 @@ class Journal:
 
     def close(self) -> None:
         """Give back connections."""
+        if self._hold:
+            self._hold.release()  # first, or the log would stay
+        self._hold, self._is_ready = None, False
         self._engine.dispose()
 
     @contextmanager
@@ -331,12 +377,13 @@ class Journal:
     def _prepare(self) -> None:
         if self._is_ready:
             return
-        if self._url.get_backend_name() == "sqlite" and self._url.database:
-            path = Path(self._url.database)
+        path = Path(self._url.database) if self._url.get_backend_name() == "sqlite" and self._url.database else None
+        if path:
             with storage_errors(path):
                 path.parent.mkdir(parents=True, exist_ok=True)
         with self._translated(), self._engine.execution_options(is_writing=True).begin() as connection:
             _METADATA.create_all(connection)
+            self._hold = _hold(connection, path) if path else None
         self._is_ready = True
 
     @contextmanager
@@ -375,6 +422,14 @@ def _engine(url: sa.URL) -> sa.Engine:
     return engine
 
 
+def _hold(connection: sa.Connection, path: Path) -> LogHold | None:
+    """Hold the write-ahead log, where there is one and it lies in a file: a simulated disk has none."""
+    if connection.exec_driver_sql("PRAGMA journal_mode").scalar() != "wal" or not path.exists():
+        return None
+    with storage_errors(path):
+        return LogHold(path)
+
+
 def _storage_error(error: OperationalError, url: sa.URL) -> StorageError:
     reason = str(error.orig)
     if "full" in reason:
@@ -383,9 +438,10 @@ def _storage_error(error: OperationalError, url: sa.URL) -> StorageError:
         hint = f"check owner and mode: ls -ld '{Path(url.database or '.').parent}'"
         return StorageError("folder-not-writable", f"Cannot open {url.database} for writing", hint)
     if "locked" in reason:
-        hint = "another process holds it: mlops doctor"
+        hint = f"see who writes to it, wait for its end, then repeat: lsof '{url.database}'"
         return StorageError("journal-locked", f"{url.database} stayed locked for {_BUSY_TIMEOUT_S} s", hint)
-    return StorageError("journal-unreachable", f"The journal does not answer: {reason}", "mlops doctor")
+    hint = "start its database, or mend url under [journal] in workbench.toml, then: mlops doctor"
+    return StorageError("journal-unreachable", f"The journal does not answer: {reason.splitlines()[0]}", hint)
 
 
 def _head(connection: sa.Connection) -> Head:
@@ -415,12 +471,16 @@ def _check(before: Head, row: sa.RowMapping) -> Head:
     )
     payload_differs = row["data"] is not None and digest_bytes(row["data"].encode()) != event.data_digest
     if expected != event or payload_differs:
-        raise IntegrityError(
-            "journal-broken",
-            f"Event {before.seq + 1} of the journal is not what was written",
-            "restore the journal from a backup and keep this file for the investigation",
-        )
+        raise _broken(before.seq + 1)
     return Head(event.seq, event.hash)
+
+
+def _broken(seq: int) -> IntegrityError:
+    return IntegrityError(
+        "journal-broken",
+        f"Event {seq} of the journal is not what was written",
+        "restore the journal from a backup and keep this file for the investigation",
+    )
 
 
 def _event(row: sa.RowMapping) -> Event:

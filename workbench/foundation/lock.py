@@ -46,7 +46,9 @@ def _wait(handle: int, path: Path, timeout_s: float) -> None:
         except BlockingIOError:
             if time.monotonic() > deadline:
                 raise StorageError(
-                    "lock-busy", f"{path} stayed locked for {timeout_s:g} s", "wait for the other command, then repeat"
+                    "lock-busy",
+                    f"Another command has held {path} for more than {timeout_s:g} s",
+                    f"see which one, wait for its end, then repeat yours: lsof '{path}'",
                 ) from None
             time.sleep(_POLL_S)
         else:

@@ -14,8 +14,9 @@ from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from workbench.foundation.agreement import check_server
 from workbench.foundation.config import FILE_NAME, Config, load_config
-from workbench.foundation.errors import NotFoundError
+from workbench.foundation.errors import DeniedError, NotFoundError
 
 if TYPE_CHECKING:
     from workbench.foundation.journal import Journal
@@ -57,17 +58,40 @@ class Project:
         return self.root / STATE_DIR
 
     @property
+    def tracking_address(self) -> str:
+        """Where runs lie, for whoever asks nobody there: SQLite unless configured, or unless a job elsewhere says."""
+        told = os.environ.get("WORKBENCH_TRACKING_URI", "")
+        return told or self.config.tracking.uri or f"sqlite:///{self.state_dir / 'mlflow.db'}"
+
+    @property
     def tracking_uri(self) -> str:
-        """MLflow tracking URI; SQLite in the state folder unless configured."""
-        return self.config.tracking.uri or f"sqlite:///{self.state_dir / 'mlflow.db'}"
+        """MLflow tracking URI, for whoever signs in there.
+
+        Raises:
+            DeniedError: ``secrets-untrusted``: it is a server that this user has not agreed to.
+        """
+        if not os.environ.get("WORKBENCH_TRACKING_URI", ""):
+            check_server(self.config, "tracking")
+        return self.tracking_address
+
+    @property
+    def journal_address(self) -> str:
+        """Where the journal lies, for whoever asks nobody there: SQLite unless configured."""
+        return self.config.journal.url or f"sqlite:///{self.state_dir / 'journal.db'}"
 
     @cached_property
     def journal(self) -> Journal:
-        """The journal, opened on first use."""
+        """The journal, opened on first use.
+
+        Raises:
+            DeniedError: ``secrets-untrusted``: it lies on a server that this user has not agreed to;
+                ``state-in-repository``.
+        """
         from workbench.foundation.journal import Journal
 
-        url = self.config.journal.url or f"sqlite:///{self.state_dir / 'journal.db'}"
-        return Journal(url, actor=self.actor)
+        _refuse_foreign_state(self.state_dir)
+        check_server(self.config, "journal")
+        return Journal(self.journal_address, actor=self.actor)
 
     @cached_property
     def store(self) -> Store:
@@ -75,6 +99,25 @@ class Project:
         from workbench.foundation.store import Store
 
         return Store(self.state_dir / "store")
+
+
+def _refuse_foreign_state(folder: Path) -> None:
+    """Refuse a state folder that Git keeps: whoever reads it carries on its jobs and sweeps, which are a branch's then.
+
+    Raises:
+        DeniedError: ``state-in-repository``.
+    """
+    if not os.path.lexists(folder):
+        return
+    try:
+        command = ["git", "-C", str(folder.parent), "ls-files", "--", folder.name]
+        is_kept = bool(subprocess.run(command, capture_output=True, check=False, timeout=5).stdout)
+    except (OSError, subprocess.TimeoutExpired):
+        return
+    if is_kept:
+        message = f"Git keeps {folder}, so its jobs and sweeps, which would be carried on, may be somebody else's"
+        hint = f"if it came with a branch: git rm -r {folder.name}; if it is yours: git rm -r --cached {folder.name}"
+        raise DeniedError("state-in-repository", message, hint)
 
 
 def working_folder() -> Path:
@@ -86,7 +129,7 @@ def working_folder() -> Path:
     try:
         return Path.cwd()
     except FileNotFoundError:
-        hint = "change to one that exists, or restart the kernel"
+        hint = "cd to one that exists, or name the project: --project <folder>; a kernel has to be restarted"
         raise NotFoundError("folder-gone", "The working directory was deleted", hint) from None
 
 
@@ -109,18 +152,20 @@ def expanded(path: str | Path) -> Path:
 
 
 def default_actor(root: Path) -> str:
-    """Return who acts: ``WORKBENCH_ACTOR``, else Git's ``user.email``, else ``login@localhost``.
+    """Return who acts: ``WORKBENCH_ACTOR``, else Git's ``workbench.actor`` or ``user.email``, else ``login@localhost``.
 
+    ``workbench.actor`` is for whoever would have a handle in records that are kept, and their mail address in commits.
     A name that was typed is no proof; what has to hold is signed (:mod:`workbench.foundation.identity`).
     """
     if actor := os.environ.get("WORKBENCH_ACTOR"):
         return actor
     try:
-        command = ["git", "-C", str(root), "config", "user.email"]
-        found = subprocess.run(command, capture_output=True, text=True, check=False, timeout=5).stdout.strip()
+        command = ["git", "-C", str(root), "config", "--get-regexp", r"^(workbench\.actor|user\.email)$"]
+        told = subprocess.run(command, capture_output=True, text=True, check=False, timeout=5).stdout
     except (OSError, subprocess.TimeoutExpired):
-        found = ""
-    return found or f"{getpass.getuser()}@localhost"
+        told = ""
+    found = {name: value.strip() for name, _, value in (line.partition(" ") for line in told.splitlines())}
+    return found.get("workbench.actor") or found.get("user.email") or f"{getpass.getuser()}@localhost"
 
 
 def default_key_path() -> Path | None:

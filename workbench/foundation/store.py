@@ -17,7 +17,7 @@ from pathlib import Path, PurePosixPath
 
 from workbench.foundation.canonical import Digest, canonical_json, digest_bytes, digest_file
 from workbench.foundation.durable import sync_folder, write_atomic
-from workbench.foundation.errors import IntegrityError, NotFoundError, UsageError, storage_errors
+from workbench.foundation.errors import IntegrityError, NotFoundError, UsageError, read_errors, storage_errors
 
 _CHUNK = 1 << 20
 _HEX = frozenset("0123456789abcdef")
@@ -128,10 +128,12 @@ class Store:
         Raises:
             NotFoundError: The store does not hold it.
             IntegrityError: The bytes on disk are not those the digest names.
+            StorageError: ``file-not-readable``.
         """
         path = self.path_of(digest)
         try:
-            data = path.read_bytes()
+            with read_errors(path):
+                data = path.read_bytes()
         except FileNotFoundError:
             raise NotFoundError(
                 "digest-unknown",
@@ -153,7 +155,7 @@ class Store:
         try:
             listed = json.loads(self.read(digest))["files"]
             return tuple(TreeEntry(str(e["path"]), int(e["size"]), str(e["digest"])) for e in listed)
-        except (ValueError, KeyError, TypeError) as error:
+        except (ValueError, KeyError, TypeError, OverflowError, RecursionError) as error:
             raise IntegrityError("manifest-malformed", f"{digest} is no tree", "name the digest of a model") from error
 
     def read_tree_file(self, digest: str, path: str) -> bytes:
@@ -195,15 +197,18 @@ def digest_tree(folder: Path, *, exclude: frozenset[str] = frozenset()) -> Diges
 def _manifest(folder: Path, exclude: frozenset[str], measure: Callable[[Path], tuple[Digest, int]]) -> bytes:
     """List every file below ``folder`` with the digest and size that ``measure`` finds."""
     if not folder.is_dir():
-        raise UsageError("folder-missing", f"There is no folder {folder}", "check the path")
+        raise UsageError("folder-missing", f"There is no folder {folder}", f"look what there is: ls '{folder.parent}'")
     entries = []
-    for path in sorted(folder.rglob("*")):
+    with read_errors(folder):
+        listed = sorted(folder.rglob("*"))
+    for path in listed:
         relative = PurePosixPath(path.relative_to(folder)).as_posix()
         if path.is_symlink():
             raise UsageError("link-in-tree", f"{path} is a link", "replace it by the file it points to")
         if path.is_file() and relative not in exclude:
-            digest, size = measure(path)
+            with read_errors(path):
+                digest, size = measure(path)
             entries.append(TreeEntry(relative, size, digest))
     if not entries:
-        raise UsageError("folder-empty", f"{folder} holds no file", "check the path")
+        raise UsageError("folder-empty", f"{folder} holds no file", f"name one that does: ls '{folder.parent}'")
     return canonical_json({"files": [asdict(entry) for entry in entries]})

@@ -38,7 +38,7 @@ class Cause:
 
     Attributes:
         channel: Where.
-        kind: ``drift`` or ``prediction``.
+        kind: ``drift``, ``prediction`` or ``out-of-band``.
         model_digest: Model that answers.
         name: What within the kind (``inputs``).
     """

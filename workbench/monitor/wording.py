@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import Any
 
 from workbench.foundation.errors import UsageError, did_you_mean
+from workbench.foundation.words.translation import translated
 
 FOLDER = Path(__file__).parent / "words"
 
@@ -40,13 +41,16 @@ def alert_words(kind: str, channel: str, facts: Mapping[str, Any], language: str
     """Return title and action of an alert.
 
     Args:
-        kind: ``drift`` or ``prediction``.
+        kind: ``drift``, ``prediction`` or ``out-of-band``.
         channel: Where.
         facts: What its record holds.
         language: ``en`` or ``ja``.
     """
     words = load_words(language)
     values = {"channel": channel, "model": channel.partition("@")[0]}
+    if kind == "out-of-band":
+        values |= {name: translated(str(facts[name]), language) for name in ("message", "hint")}
+        return words["alert.out-of-band.title"].format(**values), words["alert.out-of-band.action"].format(**values)
     if kind == "prediction":
         values |= _prediction_values(facts)
         return words["alert.prediction.title"].format(**values), words["alert.prediction.action"].format(**values)

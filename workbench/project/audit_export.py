@@ -26,19 +26,20 @@ def digest(value):
     text = json.dumps(value, sort_keys=True, separators=(",", ":"), ensure_ascii=False)
     return "sha256:" + hashlib.sha256(text.encode()).hexdigest()
 
-last, heads = "sha256:" + "0" * 64, {}
+last, heads, gone = "sha256:" + "0" * 64, {}, set()
 for number, line in enumerate(open(sys.argv[1], encoding="utf-8", newline="\\n"), start=1):
     e = json.loads(line)
     own = digest([last, number, e["at"], e["actor"], e["kind"], e["subject"], e["data_digest"]])
-    payload = e["data"] is None or digest(e["data"]) == e["data_digest"]  # None: erased by law
+    payload = e["data"] is None or digest(e["data"]) == e["data_digest"]
     if (e["seq"], e["prev"], e["hash"], payload) != (number, last, own, True):
         sys.exit(f"event {number} is not what was written")
     last = heads[number] = own
+    gone = gone | {f"event:{number}"} if e["data"] is None else gone - {e["subject"] * (e["kind"] == "audit.erased")}
 for path in sys.argv[2:]:
     said = json.load(open(path, encoding="utf-8"))
     if heads.get(said["predicate"]["events"]) != "sha256:" + said["subject"][0]["digest"]["sha256"]:
         sys.exit(f"the journal does not pass through {path}: cut off or rewritten")
-print(len(heads), last)
+sys.exit(f"nobody erased {min(gone)}, and it is empty") if gone else print(len(heads), last)
 ```
 
 The chain alone shows an edit, a deletion or a swap. Only a checkpoint that was kept elsewhere shows a journal that was

@@ -133,7 +133,8 @@ class Address:
         return system, str(path)
 
     def _failed(self, error: OSError) -> StorageError:
-        return StorageError("place-unreachable", f"{self.label} refused: {error}", "check the URL and your rights")
+        hint = "check the URL and your rights, or keep them elsewhere: mlops audit checkpoint --to <folder or URL>"
+        return StorageError("place-unreachable", f"{self.label} refused: {error}", hint)
 
 
 @dataclass(frozen=True)
@@ -167,6 +168,7 @@ class GitRef:
 
         Raises:
             ConflictError: ``checkpoint-raced``: another process wrote at the same moment.
+            UnavailableError: ``git-failed``.
         """
         parent = (self._git("rev-parse", "-q", "--verify", self.ref, may_fail=True) or b"").decode().strip()
         listing = (self._git("ls-tree", self.ref, may_fail=True) or b"").decode() if parent else ""
@@ -176,9 +178,14 @@ class GitRef:
         tree = (self._git("mktree", given=listing.encode()) or b"").decode().strip()
         parents = ("-p", parent) if parent else ()
         made = self._git("commit-tree", tree, *parents, "-m", f"Keep {min(files)}")
-        before = parent or "0" * 40
-        if self._git("update-ref", self.ref, (made or b"").decode().strip(), before, may_fail=True) is None:
-            raise ConflictError("checkpoint-raced", f"{self.ref} was changed meanwhile", "mlops audit checkpoint")
+        try:
+            self._git("update-ref", self.ref, (made or b"").decode().strip(), parent or "0" * 40)
+        except UnavailableError as error:
+            now = (self._git("rev-parse", "-q", "--verify", self.ref, may_fail=True) or b"").decode().strip()
+            if now == parent:
+                raise
+            hint = "make it again: mlops audit checkpoint"
+            raise ConflictError("checkpoint-raced", f"{self.ref} was changed meanwhile", hint) from error
 
     def _git(self, *words: str, given: bytes = b"", may_fail: bool = False) -> bytes | None:
         """Run git and return what it said; None where it failed and may."""
@@ -197,5 +204,6 @@ class GitRef:
             raise UnavailableError("git-failed", f"git does not answer: {error}", "install Git, then repeat") from error
         if done.returncode and not may_fail:
             said = done.stderr.decode(errors="replace").strip()
-            raise UnavailableError("git-failed", f"git {words[0]} failed: {said}", "look at the repository: git fsck")
+            hint = f"look at the repository: git -C '{self.root}' fsck"
+            raise UnavailableError("git-failed", f"git {words[0]} failed: {said}", hint)
         return None if done.returncode else done.stdout

@@ -20,16 +20,16 @@ from pathlib import Path
 from workbench.contract.audit import Checkpoint
 from workbench.foundation.canonical import canonical_json, digest_bytes
 from workbench.foundation.errors import DeniedError, IntegrityError, NotFoundError, UsageError
-from workbench.foundation.identity import AllowedSigners, read_public_key, sign, verify
+from workbench.foundation.identity import AllowedSigners, check_moment, read_public_key, sign, verify
 from workbench.foundation.journal import Head, Journal
 from workbench.foundation.project import Project, expanded
 from workbench.project.checkpoint_places import Folder, Place, find_place
-from workbench.review.people import load_reviewers
-from workbench.review.statement import CHECKPOINT_NAMESPACE, STATEMENT_TYPE
+from workbench.review.policies.reviewers import load_reviewers
+from workbench.review.proof.statement import CHECKPOINT_NAMESPACE, STATEMENT_TYPE
+from workbench.review.signing import own_key
 
 PREDICATE_TYPE = "urn:mlops-workbench:checkpoint:v1"
 _NAME = re.compile(r"checkpoint-\d{12}-[0-9a-f]{12}\.json")
-_CLOCK_SKEW = timedelta(minutes=5)
 _KEEP = "keep this journal for the investigation and restore it from a backup"
 
 
@@ -73,8 +73,7 @@ def make_checkpoint(project: Project, to: str = "git") -> Checkpoint:
         UsageError: ``journal-empty`` or ``git-missing``.
         ConflictError: ``checkpoint-raced``.
     """
-    if project.key_path is None:
-        raise DeniedError("identity-missing", f"{project.actor} has no SSH key here", "mlops identity create")
+    key_path = own_key(project)
     place = find_place(project, to)
     known = read_checkpoints(place)
     newest = known[-1] if known else None
@@ -82,7 +81,7 @@ def make_checkpoint(project: Project, to: str = "git") -> Checkpoint:
     if head.seq == 0:
         raise UsageError("journal-empty", "Nothing has happened yet that could be signed", "mlops status")
     if newest is None or newest.head != head:
-        newest = _sign(project, project.key_path, head, newest)
+        newest = _sign(project, key_path, head, newest)
         # The signature first: a statement without one would look tampered with.
         place.write({f"{newest.name}.sig": newest.signature.encode(), newest.name: newest.data})
     return _card(project, place, newest)
@@ -135,8 +134,7 @@ def verify_checkpoints(project: Project, where: str, signers: str = "") -> tuple
 def check_signature(signed: Signed, allowed: AllowedSigners) -> None:
     """Refuse a checkpoint that its signer did not sign, or may not."""
     at = datetime.fromisoformat(signed.at)
-    if at > datetime.now(UTC) + _CLOCK_SKEW:
-        raise DeniedError("signed-in-future", f"{signed.name} is dated {signed.at}", "set the signer's clock")
+    check_moment(at)
     verify(
         signed.data,
         signed.signature,

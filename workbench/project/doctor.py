@@ -134,8 +134,8 @@ def _store(project: Project) -> Findings:
 
 def _tracking(project: Project) -> Findings:
     from workbench.experiment.runs import count_runs
+    from workbench.experiment.store.creation import sqlite_path
     from workbench.experiment.store.delivery import undelivered
-    from workbench.experiment.store.tracking import sqlite_path
     from workbench.experiment.store.tuning import find_stores
 
     message, own = f"{count_runs(project)} runs in the MLflow store", sqlite_path(project)
@@ -228,22 +228,68 @@ def _key(project: Project) -> Findings:
 def _reviewers(project: Project) -> Findings:
     from workbench.review.people import list_reviewers
 
-    reviewers = list_reviewers(project)
+    listed = list_reviewers(project)
+    reviewers = [reviewer for reviewer in listed if reviewer.is_in_force]
     others = {reviewer.principal for reviewer in reviewers} - {project.actor}
     message = f"{len(reviewers)} keys may approve, {len(others)} of them not yours"
     hint = "" if reviewers else "mlops reviewers add <mail address> <public key>"
+    if waiting := len(listed) - len(reviewers):
+        message, hint = f"{message}; {waiting} wait until others have signed for them", "mlops policy"
     yield Finding("reviewers", is_ok=bool(reviewers), message=message, hint=hint)
 
 
 def _policy(project: Project) -> Findings:
-    from workbench.review.policy import load_policy
+    from workbench.review.policies.policy import load_policy
 
     policy = load_policy(project)
     yield Finding("policy", is_ok=True, message=f"Valid, stages: {', '.join(policy.stages)}; {policy.digest[7:19]}")
 
 
+def _sandbox(project: Project) -> Findings:
+    from workbench.compute.sandbox import can_confine
+    from workbench.compute.targets import SANDBOX
+    from workbench.review.policies.policy import load_policy
+
+    if can_confine():
+        yield Finding("sandbox", is_ok=True, message="Notebooks of others are run without files of yours or a network")
+        return
+    rules = load_policy(project).stages.values()
+    replays = [rule.reproduced for rule in rules if "reproduced" in (*rule.required, *rule.optional)]
+    asked = [(rule.checks.target, rule.checks.isolation) for rule in rules]
+    asked += [(replay.target, replay.isolation) for replay in replays]
+    needed = (SANDBOX, "required") in asked
+    yield Finding(
+        "sandbox",
+        is_ok=not needed,
+        message="This machine cannot keep a notebook of somebody else's from your files and the network",
+        hint="name a machine that can in policy/gate.toml: [stages.<stage>.reproduced] target = …" if needed else "",
+    )
+
+
+def _gate(project: Project) -> Findings:
+    from workbench.serving.faults import release_faults
+    from workbench.serving.outside import notice_changes
+
+    notice_changes(project)
+    faults = release_faults(project)
+    for channel, found in faults.items():
+        for fault in found:
+            yield Finding(f"gate {channel}", is_ok=False, message=fault.message, hint=fault.hint)
+    if not faults:
+        yield Finding("gate", is_ok=True, message="Nothing was moved past the gate, and no override waits for a look")
+
+
+def _notices(project: Project) -> Findings:
+    from workbench.review.notices.delivery import list_notices
+
+    for card in list_notices(project):
+        message = f"{card.kind}, {card.waiting} waiting" + (f": {card.error}" if card.error else "")
+        hint = "mlops notices send" if card.error else ""
+        yield Finding(f"notices {card.name}", is_ok=not card.error, message=message, hint=hint)
+
+
 def _targets(project: Project) -> Findings:
-    from workbench.compute.targets import list_targets
+    from workbench.compute.cards import list_targets
 
     for target in list_targets(project):
         faults = [check for check in target.checks if not check.is_ok]
@@ -314,6 +360,9 @@ _PROBES: dict[str, Callable[[Project], Findings]] = {
     "signing-key": _key,
     "reviewers": _reviewers,
     "policy": _policy,
+    "sandbox": _sandbox,
+    "gate": _gate,
+    "notices": _notices,
     "network": _network,
     "target": _targets,
     "runner": _runners,

@@ -30,7 +30,9 @@ def project_status(project: Project) -> ProjectStatus:
         runs=count_runs(project),
         datasets=journal.count("dataset"),
         open_jobs=journal.count("job", states=[state for state in JobState if not state.is_terminal]),
-        open_reviews=journal.count("review", states=[ReviewState.CHECKING, ReviewState.OPEN]),
+        open_reviews=journal.count(
+            "review", states=[ReviewState.CHECKING, ReviewState.OPEN, ReviewState.CHANGES_REQUESTED]
+        ),
         channels=journal.count("release", states=[ReleaseState.CURRENT]),
         open_alerts=journal.count("alert", states=[AlertState.OPEN, AlertState.ACKNOWLEDGED]),
         journal_seq=journal.head().seq,

@@ -11,6 +11,7 @@ import tomllib
 from pathlib import Path
 
 import workbench
+from workbench.compute.sandbox import can_confine
 from workbench.contract.project import Created
 from workbench.foundation.config import FILE_NAME
 from workbench.foundation.durable import write_atomic
@@ -18,6 +19,8 @@ from workbench.foundation.errors import NotFoundError, UnavailableError, UsageEr
 from workbench.foundation.project import Project, default_actor, expanded
 
 _MANIFEST = "template.toml"
+_POLICY = "policy/gate.toml"
+_CONFINED, _AS_FAR_AS_POSSIBLE = b'isolation = "required"   ', b'isolation = "if-possible"'
 
 
 def create_project(folder: Path = Path(), template: str = "shuttle", name: str = "") -> Created:
@@ -32,13 +35,14 @@ def create_project(folder: Path = Path(), template: str = "shuttle", name: str =
         NotFoundError: ``template-unknown``.
         UsageError: ``folder-is-file`` or ``project-name``.
         StorageError: The folder is not writable or the disk is full.
+        UnavailableError: ``git-failed``: Git refused to record the files; they are gone again.
     """
     source = _find_template(template)
     root = expanded(folder).resolve()
     if root.exists() and not root.is_dir():
         raise UsageError("folder-is-file", f"{root} is a file", "name a folder: mlops init my-project")
     chosen = name or root.name
-    if not chosen or any(c in chosen for c in '"\\\n/@'):
+    if not chosen or not chosen.isprintable() or any(c in chosen for c in '"\\/@'):
         raise UsageError("project-name", f"'{chosen}' cannot be a project's name", "name it: mlops init --name NAME")
     with storage_errors(root):
         root.mkdir(parents=True, exist_ok=True)
@@ -46,7 +50,12 @@ def create_project(folder: Path = Path(), template: str = "shuttle", name: str =
         relative for relative, content in _contents(source, chosen).items() if _write_new(root / relative, content)
     ]
     if written:
-        _record_in_git(root, written)
+        try:
+            _record_in_git(root, written)
+        except UnavailableError:
+            for relative in written:  # else the next try would find them, and never record them
+                (root / relative).unlink()
+            raise
         project = Project.open(root)
         with project.journal.transaction() as change:
             change.append("project.created", f"project:{chosen}", {"template": template, "files": sorted(written)})
@@ -85,6 +94,8 @@ def _contents(source: Path, name: str) -> dict[str, bytes]:
     for notebook in manifest.get("notebooks", []):
         contents[f"notebooks/{notebook}"] = (_shipped("sample_notebooks") / notebook).read_bytes()
     contents[FILE_NAME] = contents[FILE_NAME].replace(b"{{name}}", name.encode())
+    if not can_confine():  # else no model of this machine could pass: what held stands in each result instead
+        contents[_POLICY] = contents[_POLICY].replace(_CONFINED, _AS_FAR_AS_POSSIBLE)
     # A file called .gitignore inside a template would hide the template's own files from this repository.
     contents[".gitignore"] = contents.pop("gitignore")
     return contents
@@ -110,8 +121,11 @@ def _record_in_git(root: Path, files: list[str]) -> None:
         except FileNotFoundError:
             return  # Git is recommended, not required: runs then say that they have no commit
         except subprocess.CalledProcessError as error:
+            back = ["git", "-C", str(root), "rm", "--cached", "--quiet", "--ignore-unmatch", "--", *files]
+            subprocess.run(back, check=False, capture_output=True)
+            hint = f"mend what it says, then repeat; look with: git -C '{root}' status"
             raise UnavailableError(
-                "git-failed", f"Git refused the first commit: {error.stderr.strip()}", f"git -C '{root}' status"
+                "git-failed", f"Git refused the first commit: {error.stderr.strip()}", hint
             ) from error
 
 

@@ -6,7 +6,6 @@ checked, signed and served is a copy, named by what it is; the run is only asked
 
 from __future__ import annotations
 
-import subprocess
 import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -17,12 +16,13 @@ from workbench.contract.model import HOLDOUT_FILE, MANIFEST_FILE, ModelManifest,
 from workbench.contract.run import RunCard, RunDetail
 from workbench.contract.status import RunState
 from workbench.experiment.runs import MAX_LIMIT, list_runs, reader_of, show_run
-from workbench.experiment.store.artifacts import local_folder
+from workbench.experiment.store.artifacts import local_folder, within
+from workbench.experiment.store.models import download_model
 from workbench.experiment.store.rows import RunQuery
-from workbench.experiment.store.tracking import download_model
 from workbench.foundation.errors import NotFoundError, PendingError, UsageError, did_you_mean
 from workbench.foundation.project import Project
 from workbench.foundation.store import Store, digest_tree
+from workbench.review.provenance import Provenance, provenance_of
 
 REWRITTEN_FILES = frozenset({"registered_model_meta"})
 """Files that MLflow writes into the folder after the fact, when a version is registered; no engine reads them."""
@@ -49,6 +49,7 @@ class Candidate:
         author: Who ran the training.
         params: The run's parameters.
         metrics: The run's metrics.
+        provenance: Who had a hand in it, and what it was made with.
     """
 
     model: str
@@ -64,6 +65,7 @@ class Candidate:
     author: str
     params: dict[str, str]
     metrics: dict[str, float]
+    provenance: Provenance
 
 
 def freeze_candidate(project: Project, model: str) -> Candidate:
@@ -96,6 +98,7 @@ def freeze_candidate(project: Project, model: str) -> Candidate:
             "log it with: workbench.save_model(model, name=…, train=…, holdout=…)",
         )
     files = {entry.path: entry.digest for entry in project.store.tree(digest)}
+    provenance = provenance_of(project, run)
     return Candidate(
         model=name,
         manifest=manifest,
@@ -104,12 +107,13 @@ def freeze_candidate(project: Project, model: str) -> Candidate:
         holdout_digest=files.get(HOLDOUT_FILE, ""),
         dataset_versions=tuple(dict.fromkeys(i.dataset_version for i in run.inputs if i.dataset_version)),
         commit=run.commit,
-        commit_author=_commit_author(project, run.commit),
-        notebook_digest=run.notebook_digest,
+        commit_author=provenance.commit_author,
+        notebook_digest=provenance.notebook_digest,
         environment_digest=run.environment_digest,
         author=run.card.actor,
         params=run.card.params,
         metrics=run.card.metrics,
+        provenance=provenance,
     )
 
 
@@ -142,10 +146,13 @@ def _model_folder(project: Project, run: str, model: str) -> Iterator[Path]:
         raise NotFoundError("run-unknown", f"There is no run '{run}'", "see which there are: mlops runs")
     local = local_folder(rows[0].artifact_uri)
     if local is not None:
-        yield local / "models" / model
+        folder = within(local, f"models/{model}")
+        if folder is None:
+            raise NotFoundError("model-unknown", f"models/{model} of run {run[:8]} lies elsewhere", "mlops runs show")
+        yield folder
         return
     with tempfile.TemporaryDirectory(prefix="wb-model-") as scratch:
-        yield download_model(project, run, model, Path(scratch))
+        yield download_model(project, run, model, Path(scratch), rows[0].artifact_uri)
 
 
 def _find(project: Project, model: str) -> tuple[RunDetail, str]:
@@ -188,15 +195,3 @@ def _choose(run: RunCard, wanted: str) -> str:
         hint = f"name one: mlops review request {run.id[:8]}/{run.models[0]}"
         raise UsageError("model-ambiguous", f"Run {run.id[:8]} logged {', '.join(run.models)}", hint)
     return run.models[0]
-
-
-def _commit_author(project: Project, commit: str) -> str:
-    """Return the mail address of a commit's author; empty where there is no Git or no such commit."""
-    name = commit.partition("+")[0]
-    if not name or not all(letter in "0123456789abcdef" for letter in name):
-        return ""
-    command = ["git", "-C", str(project.root), "show", "-s", "--format=%ae", name]
-    try:
-        return subprocess.run(command, capture_output=True, text=True, check=False, timeout=10).stdout.strip()
-    except (OSError, subprocess.TimeoutExpired):
-        return ""

@@ -6,6 +6,7 @@ import json
 import time
 from datetime import UTC, datetime
 from pathlib import Path
+from typing import Any
 
 from workbench.contract.review import CheckReport
 from workbench.contract.status import CheckResult, ReviewState
@@ -16,8 +17,12 @@ from workbench.foundation.project import Project
 from workbench.review.candidate import read_manifest
 from workbench.review.checks.check import CheckInput
 from workbench.review.checks.registry import run_check, skip_check
-from workbench.review.policy import CHECK_NAMES, load_policy
+from workbench.review.notices.delivery import announce
+from workbench.review.policies.check_rules import HERE
+from workbench.review.policies.policy import CHECK_NAMES, StageRule, load_policy
+from workbench.review.proof.deed import Deed, DeedKind, build_deed
 from workbench.review.record import Review, evidence_bytes, find_review, save
+from workbench.review.signing import signature_of
 
 START_GRACE_S = 60.0
 """Seconds a new process may take to import what it needs before a missing lease means that it died."""
@@ -25,6 +30,8 @@ START_GRACE_S = 60.0
 _ALWAYS = ("format", "schema", "metric")
 """Checks cheap enough to run where policy does not ask for them; a replay may take as long as the training."""
 _POLL_S = 0.2
+_FOUND = ("state", "checks", "evidence_digest", "champion_digest", "holdout_digest")
+_TRIES = 5
 
 
 def lease_path(project: Project, review: str) -> Path:
@@ -78,8 +85,15 @@ def run_checks(project: Project, review: str) -> None:
 
 
 def _check(project: Project, review: Review) -> None:
+    champion_digest = champion_of(project, f"{review.model}@{review.stage}")
     rule = load_policy(project).rule(review.stage)
-    given = CheckInput(
+    reports = reports_of(project, review, rule, champion_digest, since=review.checking_since)
+    _save(project, review, reports, champion_digest)
+
+
+def input_of(project: Project, review: Review, rule: StageRule, champion_digest: str) -> CheckInput:
+    """Return what a check of a review is given."""
+    return CheckInput(
         project=project,
         review=review.id,
         run=review.run,
@@ -88,19 +102,73 @@ def _check(project: Project, review: Review) -> None:
         model_digest=review.model_digest,
         manifest=read_manifest(project.store, review.model_digest),
         rule=rule,
-        champion_digest=champion_of(project, f"{review.model}@{review.stage}"),
+        champion_digest=champion_digest,
     )
+
+
+def reports_of(
+    project: Project, review: Review, rule: StageRule, champion_digest: str, since: str = ""
+) -> tuple[CheckReport, ...]:
+    """Run the checks that policy names, and those that are cheap, and return what they found; nothing is recorded.
+
+    Args:
+        project: The project.
+        review: What is checked.
+        rule: What policy asks for.
+        champion_digest: What it is measured against; empty for nothing.
+        since: UTC time from which on a job that runs these very checks is gone on with, not begun again; empty for
+            never.
+    """
+    given = input_of(project, review, rule, champion_digest)
+    plug_ins = dict.fromkeys(name for name in (*rule.required, *rule.optional) if name not in CHECK_NAMES)
+    wanted = {*rule.required, *rule.optional, *_ALWAYS}
+    names = tuple(name for name in (*CHECK_NAMES, *plug_ins) if name in wanted)
+    if rule.checks.target != HERE:
+        from workbench.review.elsewhere.sending import reports_from
+
+        return reports_from(given, names, since)
     reports: list[CheckReport] = []
-    for name in CHECK_NAMES:
-        if name not in rule.required and name not in rule.optional and name not in _ALWAYS:
-            continue
+    for name in names:
         is_required = name in rule.required
         if reports and reports[0].name == "format" and reports[0].result != CheckResult.PASS:
             # A file that is not plainly a model is not opened by anything else either.
             reports.append(skip_check(project, name, is_required, "Not run: the file format did not pass"))
         else:
             reports.append(run_check(name, given, is_required))
-    _save(project, review, tuple(reports), given.champion_digest)
+    return tuple(reports)
+
+
+def check_statement(
+    project: Project, review: Review, reports: tuple[CheckReport, ...], at: str, own_evidence: str = ""
+) -> tuple[bytes, dict[str, Any]]:
+    """Return the statement that these checks were run, and what the journal tells of it; the statement is kept.
+
+    Args:
+        project: The project.
+        review: What was checked, with its evidence.
+        reports: What was found.
+        at: When.
+        own_evidence: Digest of what was found, where the review's own evidence is somebody else's.
+    """
+    results = {report.name: report.result for report in reports}
+    facts: dict[str, Any] = {
+        "stage": review.stage,
+        "review": review.id,
+        "policy_digest": review.policy_digest,
+        "evidence_digest": review.evidence_digest,
+        "champion_digest": review.champion_digest,
+        "results": results,
+    }
+    if own_evidence:
+        facts["own_evidence_digest"] = own_evidence
+    if where := next((report.where for report in reports if report.where), ""):
+        from workbench.review.elsewhere.sending import options_of
+
+        facts |= {"where": where, "target_options": options_of(project, load_policy(project).rule(review.stage))}
+    data = build_deed(Deed(DeedKind.CHECK, review.model, review.model_digest, project.actor, at, facts))
+    names = ("evidence_digest", "champion_digest", "results", "own_evidence_digest", "where", "target_options")
+    told = {name: facts[name] for name in names if name in facts}
+    return data, {**told, "statement_digest": project.store.put_bytes(data)}
 
 
 def _save(project: Project, review: Review, reports: tuple[CheckReport, ...], champion_digest: str) -> None:
@@ -111,14 +179,20 @@ def _save(project: Project, review: Review, reports: tuple[CheckReport, ...], ch
         champion_digest=champion_digest,
         holdout_digest=_holdout_digest(project, reports),
     )
-    event = {
-        "evidence_digest": checked.evidence_digest,
-        "champion_digest": champion_digest,
-        "results": {report.name: report.result for report in reports},
-    }
-    with project.journal.transaction() as transaction:
-        transaction.append("review.checked", review.subject, event)
-        save(transaction, checked)
+    data, told = check_statement(project, checked, reports, datetime.now(UTC).isoformat(timespec="seconds"))
+    event = {**told, "signature_digest": signature_of(project, data, DeedKind.CHECK)}
+    for attempt in range(_TRIES):
+        now = find_review(project, review.id)
+        found = {name: getattr(checked, name) for name in _FOUND}
+        try:
+            with project.journal.transaction() as transaction:
+                transaction.append("review.checked", review.subject, event)
+                save(transaction, now.changed(**found))
+            announce(project)
+            return
+        except ConflictError:  # somebody commented or overrode in the same moment, which contradicts no result
+            if attempt == _TRIES - 1:
+                raise
 
 
 def _holdout_digest(project: Project, reports: tuple[CheckReport, ...]) -> str:

@@ -6,32 +6,48 @@ Refusals are events too: an attempt to approve one's own model is in the journal
 from __future__ import annotations
 
 import json
+from collections.abc import Collection
 from dataclasses import dataclass
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 from workbench.contract.review import CheckReport, Decision
 from workbench.contract.status import Assurance, CheckResult, ReviewState
-from workbench.foundation.errors import ConflictError, DeniedError, IntegrityError, PendingError, UnknownResultError
+from workbench.foundation.canonical import digest_bytes
+from workbench.foundation.errors import (
+    ConflictError,
+    DeniedError,
+    IntegrityError,
+    PendingError,
+    UnknownResultError,
+    UsageError,
+)
 from workbench.foundation.identity import PublicKey, read_public_key, sign
+from workbench.foundation.journal import Event
 from workbench.foundation.project import Project
-from workbench.review.people import load_reviewers
-from workbench.review.persons import Person, person_of
-from workbench.review.policy import StageRule, load_policy
-from workbench.review.record import Review, evidence_bytes, save
+from workbench.review.naming import signed_request
+from workbench.review.notices.delivery import announce
+from workbench.review.people import who_said
+from workbench.review.policies.policy import StageRule, load_policy
+from workbench.review.policies.reviewers import load_reviewers
+from workbench.review.proof.demands import missing_groups
+from workbench.review.proof.grant import Grant, check_is_other, waiver_list
+from workbench.review.proof.names import check_names
+from workbench.review.proof.persons import Person, person_of
+from workbench.review.proof.statement import Statement, Verdict, build_statement, verify_decision
+from workbench.review.record import NOUN, Review, evidence_bytes, is_fresh, read, record_refusal, save
+from workbench.review.signing import check_is_in_force, how_to_be_let_sign, own_key
 from workbench.review.staleness import why_stale
 from workbench.review.standing import standing_waivers, unwaived
-from workbench.review.statement import (
-    Grant,
-    Statement,
-    Verdict,
-    build_statement,
-    check_is_other,
-    verify_decision,
-    waiver_list,
-)
 
-_DECIDING = tuple(verdict.namespace for verdict in Verdict)
+_DECIDING = (Verdict.APPROVE.namespace, Verdict.REJECT.namespace)
+_KINDS = {
+    Verdict.APPROVE: "review.approved",
+    Verdict.CHANGES_REQUESTED: "review.changes-requested",
+    Verdict.REJECT: "review.rejected",
+}
+_SIGNED = (*_KINDS.values(), "review.waived", "review.overridden", "review.post-reviewed")
+_LONGEST_READING = timedelta(hours=1)
 _CLOSED = (ReviewState.APPROVED, ReviewState.REJECTED)
 
 
@@ -50,35 +66,98 @@ class Signer:
     assurance: Assurance
 
 
-def decide(project: Project, review: Review, verdict: Verdict, reason: str) -> None:
+def decide(project: Project, review: Review, verdict: Verdict, reason: str, at: str = "", *, shown: str = "") -> None:
     """Sign a decision and record it; a refused attempt is recorded too.
 
+    Args:
+        project: The project.
+        review: What it is about.
+        verdict: What is said.
+        reason: Why.
+        at: UTC time of signing, where the statement was shown before; now by default.
+        shown: Digest of the statement that was shown; another is not signed.
+
     Raises:
-        DeniedError: ``self-approval``, ``reviewer-unknown``, ``identity-missing``, ``checks-failed``, ``review-stale``.
+        DeniedError: ``self-approval``, ``reviewer-unknown``, ``identity-missing``, ``checks-failed``, ``review-stale``,
+            or of an approval ``request-unsigned``, ``name-unlisted`` or ``request-not-own``.
         PendingError: ``checks-running``.
         UnknownResultError: ``check-unknown``.
-        ConflictError: ``review-closed``.
+        ConflictError: ``review-closed`` or ``statement-changed``.
         IntegrityError: The review is not what the journal's chain says.
     """
     try:
-        _decide(project, review, verdict, reason)
+        _decide(project, review, verdict, reason, signing_time(at), shown=shown)
     except (DeniedError, IntegrityError, UnknownResultError) as error:
-        data = {"code": error.code, "verdict": verdict.value, "model_digest": review.model_digest}
-        with project.journal.transaction() as transaction:
-            transaction.append("review.refused", review.subject, data)
+        record_refusal(project, review, verdict.value, error)
         raise
 
 
-def _decide(project: Project, review: Review, verdict: Verdict, reason: str) -> None:
+def signing_time(shown: str = "") -> str:
+    """Return when a statement is signed: when it was shown, where that is no longer ago than people read.
+
+    Raises:
+        UsageError: ``signing-time``.
+    """
+    now = datetime.now(UTC)
+    if not shown:
+        return now.isoformat(timespec="seconds")
+    try:
+        moment = datetime.fromisoformat(shown)
+        is_near = moment.utcoffset() == timedelta(0) and abs(now - moment) <= _LONGEST_READING
+    except ValueError:
+        is_near = False
+    if not is_near:
+        raise UsageError(
+            "signing-time", f"'{shown[:40]}' is no UTC time of the last hour", "look again at what you sign"
+        )
+    return shown
+
+
+def check_as_shown(data: bytes, shown: str) -> None:
+    """Refuse to sign other bytes than somebody was shown, such as where a check ran again in between.
+
+    Raises:
+        ConflictError: ``statement-changed``.
+    """
+    if shown and digest_bytes(data) != shown:
+        said = "What would be signed now is not what you were shown"
+        raise ConflictError("statement-changed", said, "look again at what you sign: mlops review draft")
+
+
+def _decide(project: Project, review: Review, verdict: Verdict, reason: str, at: str, *, shown: str) -> None:
     rule = load_policy(project).rule(review.stage)
     check_is_genuine(project, review)
     check_is_open(project, review)
-    signer = check_signer(project, review, rule)
-    if _has_decided(project, review, verdict):
+    signer = check_signer(project, review, rule, namespaces_of(verdict))
+    if _has_decided(project, review, rule, verdict):
         return
     if verdict is Verdict.APPROVE:
         check_evidence(project, review, rule)
-    statement = Statement(
+        _check_names(project, review, rule, signer)
+    statement = draft_statement(project, review, rule, verdict, reason=reason, at=at)
+    check_as_shown(build_statement(statement), shown)
+    _record(project, review, rule, statement, signer)
+
+
+def _check_names(project: Project, review: Review, rule: StageRule, signer: Signer) -> None:
+    """Refuse an approval that no runner would believe, because names in the request are only claimed."""
+    if rule.wants_signed_names:
+        allowed = load_reviewers(project)
+        asked = check_names(build_grant(project, review), allowed)
+        if not rule.allow_self:
+            check_is_other(person_of(allowed, name=project.actor, key=signer.key.blob), allowed, asked)
+
+
+def namespaces_of(verdict: Verdict) -> tuple[str, ...]:
+    """Return the purposes that a key must be allowed for to say this."""
+    return _DECIDING if verdict is not Verdict.CHANGES_REQUESTED else (*_DECIDING, verdict.namespace)
+
+
+def draft_statement(
+    project: Project, review: Review, rule: StageRule, verdict: Verdict, *, reason: str, at: str
+) -> Statement:
+    """Return what the actor would sign; its bytes are exactly what is shown before and verified after."""
+    return Statement(
         verdict=verdict.value,
         model=review.model,
         model_digest=review.model_digest,
@@ -90,11 +169,11 @@ def _decide(project: Project, review: Review, verdict: Verdict, reason: str) -> 
         author=review.author,
         commit_author=review.commit_author,
         principal=project.actor,
-        at=datetime.now(UTC).isoformat(timespec="seconds"),
+        at=at,
         reason=reason,
         waivers=waiver_list(item.digest for item in standing_waivers(project, review, rule).values()),
+        request_digest=review.request_digest,
     )
-    _record(project, review, rule, statement, signer)
 
 
 def _record(project: Project, review: Review, rule: StageRule, statement: Statement, signer: Signer) -> None:
@@ -126,32 +205,58 @@ def _record(project: Project, review: Review, rule: StageRule, statement: Statem
         "assurance": decision.assurance,
         "state": decided.state,
     }
-    kind = "review.approved" if verdict is Verdict.APPROVE else "review.rejected"
     with project.journal.transaction() as transaction:
-        transaction.append(kind, review.subject, event)
+        transaction.append(_KINDS[verdict], review.subject, event)
         save(transaction, decided)
+    announce(project)
 
 
 def _state_after(project: Project, review: Review, rule: StageRule) -> str:
     if any(decision.verdict == Verdict.REJECT for decision in review.decisions):
         return ReviewState.REJECTED.value
-    is_enough = len(approvers(project, review)) >= rule.approvals
+    if asks_for_changes(project, review):
+        return ReviewState.CHANGES_REQUESTED.value
+    is_enough = len(approvers(project, review, rule)) >= rule.approvals and not lacking_groups(project, review, rule)
     return (ReviewState.APPROVED if is_enough else ReviewState.OPEN).value
 
 
-def approvers(project: Project, review: Review) -> tuple[str, ...]:
-    """Return who approved, one name a person."""
+def approvers(project: Project, review: Review, rule: StageRule) -> tuple[str, ...]:
+    """Return whose approval counts now, one name a person."""
+    return tuple(name for name, _ in _approving(project, review, rule))
+
+
+def _approving(project: Project, review: Review, rule: StageRule) -> list[tuple[str, Person]]:
     allowed = load_reviewers(project)
     people: list[tuple[str, Person]] = []
     for decision in review.decisions:
-        person = person_of(allowed, name=decision.principal)
-        if decision.verdict == Verdict.APPROVE and not any(person.is_same(other) for _, other in people):
+        person = who_said(project, decision, allowed)
+        is_counted = decision.verdict == Verdict.APPROVE and is_fresh(decision, rule)
+        if is_counted and not any(person.is_same(other) for _, other in people):
             people.append((decision.principal, person))
-    return tuple(name for name, _ in people)
+    return people
+
+
+def lacking_groups(project: Project, review: Review, rule: StageRule) -> dict[str, int]:
+    """Return how many approvals each group that policy asks still lacks."""
+    allowed = load_reviewers(project)
+    people = [person for _, person in _approving(project, review, rule)]
+    return missing_groups(rule, review.traits if review.request_digest else None, people, allowed)
+
+
+def asks_for_changes(project: Project, review: Review) -> tuple[str, ...]:
+    """Return who asked for changes and has not approved since, one name a person."""
+    allowed = load_reviewers(project)
+    last: list[tuple[str, Person, str]] = []
+    for decision in review.decisions:
+        if decision.verdict in (Verdict.APPROVE, Verdict.CHANGES_REQUESTED):
+            person = who_said(project, decision, allowed)
+            last = [item for item in last if not person.is_same(item[1])]
+            last.append((decision.principal, person, decision.verdict))
+    return tuple(name for name, _, verdict in last if verdict == Verdict.CHANGES_REQUESTED)
 
 
 def check_is_genuine(project: Project, review: Review) -> None:
-    """Refuse a record that says something else than the chained events about who asked for what, and what was found.
+    """Refuse a record that says something else than the chained events: who asked for what, what was found and said.
 
     Raises:
         IntegrityError: ``review-changed``.
@@ -165,7 +270,9 @@ def check_is_genuine(project: Project, review: Review) -> None:
         requested is not None
         and requested.actor == review.requester
         and all(said.get(name) == getattr(review, name) for name in ("model_digest", "policy_digest", "stage", "run"))
+        and said.get("request_digest", "") == review.request_digest
         and found["evidence_digest"] == review.evidence_digest
+        and _holds_all(project, review, events)
     )
     if not is_genuine:
         raise IntegrityError(
@@ -175,40 +282,71 @@ def check_is_genuine(project: Project, review: Review) -> None:
         )
 
 
-def check_is_open(project: Project, review: Review) -> None:
-    """Refuse a decision on a review that is not open."""
+def _holds_all(project: Project, review: Review, events: list[Event]) -> bool:
+    """Tell whether the record still holds what was signed, a rejection above all.
+
+    It is read again after the events: one that somebody else has just added is in both.
+    """
+    record = project.journal.record(NOUN, review.id)
+    if record is None:
+        return False
+    kept = read(record)
+    digests = {decision.statement_digest for decision in kept.decisions}
+    told = {
+        str(e.data["statement_digest"]) for e in events if e.kind in _SIGNED and e.data and "statement_digest" in e.data
+    }
+    is_rejected = any(event.kind == _KINDS[Verdict.REJECT] for event in events)
+    return told <= digests and (not is_rejected or kept.state == ReviewState.REJECTED)
+
+
+def check_is_current(project: Project, review: Review, closed: Collection[str] = _CLOSED) -> None:
+    """Refuse to go on with a review that has come to its end, or is about what is no longer so.
+
+    Raises:
+        ConflictError: ``review-closed``: it is in one of these states.
+        DeniedError: ``review-stale``.
+    """
     again = f"request it again: mlops review request {review.run}"
-    if review.state in _CLOSED:
+    if review.state in closed:
         raise ConflictError("review-closed", f"{review.id} is {review.state} already", again)
     if reasons := why_stale(project, review):
         raise DeniedError("review-stale", f"{review.id} is stale: {reasons[0]}", again)
+
+
+def check_is_open(project: Project, review: Review) -> None:
+    """Refuse a decision on a review that is not open.
+
+    Raises:
+        ConflictError: ``review-closed``.
+        DeniedError: ``review-stale``.
+        PendingError: ``checks-running``.
+    """
+    check_is_current(project, review)
     if review.state == ReviewState.CHECKING:
         raise PendingError("checks-running", f"{review.id} is still being checked", f"mlops review show {review.id}")
 
 
 def check_signer(project: Project, review: Review, rule: StageRule, namespaces: tuple[str, ...] = _DECIDING) -> Signer:
     """Refuse whoever may not decide on this review, or not sign for these purposes."""
-    if project.key_path is None:
-        raise DeniedError("identity-missing", f"{project.actor} has no SSH key here", "mlops identity create")
-    key = read_public_key(project.key_path)
+    key_path = own_key(project)
+    key = read_public_key(key_path)
     allowed = load_reviewers(project)
     now = datetime.now(UTC)
     if not all(project.actor in allowed.principals_of(key, namespace, now) for namespace in namespaces):
+        check_is_in_force(project, key)
         raise DeniedError(
             "reviewer-unknown",
             f"{project.actor} with key {key.fingerprint} is no reviewer here",
-            f"an owner adds them: mlops reviewers add {project.actor} <id_….pub>"
-            if namespaces == _DECIDING
-            else f"an owner writes {namespaces[-1]} into their line's namespaces in policy/reviewers",
+            how_to_be_let_sign(allowed, project.actor, key, namespaces[-1]),
         )
     try:
         person = person_of(allowed, name=project.actor, key=key.blob)
-        check_is_other(person, allowed, review.requester, review.author, review.commit_author)
+        check_is_other(person, allowed, *review.involved)
     except DeniedError:
         if not rule.allow_self:
             raise
-        return Signer(project.key_path, key, Assurance.LOCAL_SELF)
-    return Signer(project.key_path, key, Assurance.LOCAL_SIGNED)
+        return Signer(key_path, key, Assurance.LOCAL_SELF)
+    return Signer(key_path, key, Assurance.LOCAL_SIGNED)
 
 
 def check_evidence(project: Project, review: Review, rule: StageRule) -> None:
@@ -239,19 +377,24 @@ def check_evidence(project: Project, review: Review, rule: StageRule) -> None:
         )
 
 
-def _has_decided(project: Project, review: Review, verdict: Verdict) -> bool:
-    """Tell whether this person said the same before: saying it twice changes nothing."""
+def _has_decided(project: Project, review: Review, rule: StageRule, verdict: Verdict) -> bool:
+    """Tell whether this is what the person said last, and it still counts: saying it twice changes nothing."""
     allowed = load_reviewers(project)
-    me = person_of(allowed, name=project.actor)
-    return any(
-        decision.verdict == verdict and me.is_same(person_of(allowed, name=decision.principal))
+    key = read_public_key(project.key_path).blob if project.key_path else b""
+    me = person_of(allowed, name=project.actor, key=key)
+    mine = [
+        decision
         for decision in review.decisions
-    )
+        if decision.verdict in _KINDS and me.is_same(who_said(project, decision, allowed))
+    ]
+    return bool(mine) and mine[-1].verdict == verdict and is_fresh(mine[-1], rule)
 
 
 def build_grant(project: Project, review: Review) -> Grant:
     """Collect what proves a review; of approvals nothing is verified here beyond the bytes' own digests."""
-    waivers = standing_waivers(project, review, load_policy(project).rule(review.stage))
+    rule = load_policy(project).rule(review.stage)
+    waivers = standing_waivers(project, review, rule)
+    request, request_signature = signed_request(project, review)
     return Grant(
         review=review.id,
         model=review.model,
@@ -265,8 +408,10 @@ def build_grant(project: Project, review: Review) -> Grant:
         statements=tuple(
             (project.store.read(d.statement_digest).decode(), project.store.read(d.signature_digest).decode())
             for d in review.decisions
-            if d.verdict == Verdict.APPROVE
+            if d.verdict == Verdict.APPROVE and is_fresh(d, rule)
         ),
         commit_author=review.commit_author,
         waivers=tuple((item.text, item.signature) for item in waivers.values()),
+        request=request,
+        request_signature=request_signature,
     )

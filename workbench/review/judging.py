@@ -11,7 +11,7 @@ from dataclasses import dataclass, field
 from enum import StrEnum
 
 from workbench.contract.status import CheckResult
-from workbench.review.policy_rules import NEVER_WAIVED, StageRule
+from workbench.review.policies.rules import NEVER_WAIVED, StageRule
 
 
 class Judged(StrEnum):
@@ -35,6 +35,13 @@ class Case:
         requester: Who asked.
         author: Who ran the training.
         commit_author: Who wrote the commit; empty without one.
+        producers: Who else had a hand in the bytes.
+        traits: ``class:…``, ``path:…`` and ``tag:name=value`` of the candidate.
+        changes_requested: People who asked for changes and have not approved since.
+        approved_days_ago: How long ago the approvals were given.
+        before_h: Hours since it was released on the stage before; negative where it never was.
+        overridden: Who broke the glass within the last 24 hours; empty where nobody.
+        names: ``signed`` where the names of requester, author and the others stand under keys, else ``claimed``.
     """
 
     checks: Mapping[str, str] = field(default_factory=dict)
@@ -44,6 +51,13 @@ class Case:
     requester: str = "requester"
     author: str = "author"
     commit_author: str = ""
+    producers: tuple[str, ...] = ()
+    traits: tuple[str, ...] = ()
+    changes_requested: tuple[str, ...] = ()
+    approved_days_ago: float = 0.0
+    before_h: float = -1.0
+    overridden: str = ""
+    names: str = "signed"
 
 
 def judge(rule: StageRule, case: Case) -> tuple[Judged, str]:
@@ -53,9 +67,18 @@ def judge(rule: StageRule, case: Case) -> tuple[Judged, str]:
         rule: What policy asks for at the stage.
         case: What is known. A name is a person here; in the gate, keys that hang together are.
     """
-    involved = {case.requester, case.author, case.commit_author} - {""}
+    involved = {case.requester, case.author, case.commit_author, *case.producers} - {""}
     if case.rejected and (rule.allow_self or set(case.rejected) - involved):
         return Judged.DENIED, f"rejected by {case.rejected[0]}"
+    judged, reason = _judge_approvals(rule, case, involved)
+    is_overridden = case.overridden in rule.break_glass.members and case.checks.get("format") == CheckResult.PASS
+    if is_overridden and judged is not Judged.ALLOWED:
+        return Judged.ALLOWED, f"overridden by {case.overridden} for 24 hours"
+    return judged, reason
+
+
+def _judge_approvals(rule: StageRule, case: Case, involved: set[str]) -> tuple[Judged, str]:
+    """Judge without regard to an override, which is only for want of approvals."""
     waivable = {name for name in rule.waivable if name not in NEVER_WAIVED}
     waived = waivable & set(case.waived)
     results = {name: case.checks.get(name, CheckResult.UNKNOWN.value) for name in rule.required}
@@ -64,7 +87,31 @@ def judge(rule: StageRule, case: Case) -> tuple[Judged, str]:
         return Judged.UNKNOWN, f"check {', '.join(unknown)} has no result"
     if blocking:
         return Judged.DENIED, f"check {', '.join(sorted(blocking))} did not pass"
+    if rule.wants_signed_names and case.names != rule.names:
+        return Judged.DENIED, "nobody signed for the names of those whose work it is"
     counted = set(case.approvals) if rule.allow_self else set(case.approvals) - involved
-    if len(counted) < rule.approvals:
-        return Judged.PENDING, f"{len(counted)} of {rule.approvals} approvals"
+    if asking := sorted(set(case.changes_requested) - (set() if rule.allow_self else involved)):
+        return Judged.PENDING, f"{asking[0]} asked for changes"
+    if reason := _why_not_enough(rule, case, counted):
+        return Judged.PENDING, reason
+    if len(counted) >= rule.approvals and _has_expired(rule, case):
+        return Judged.DENIED, "the approvals have expired"
+    if rule.after and case.before_h < 0:
+        return Judged.DENIED, f"it was not released on '{rule.after}'"
+    if rule.after and case.before_h < rule.soak_h:
+        return Judged.PENDING, f"{case.before_h:g} of {rule.soak_h:g} hours on '{rule.after}'"
     return Judged.ALLOWED, f"{len(counted)} approvals" + (f"; waived: {', '.join(sorted(waived))}" if waived else "")
+
+
+def _why_not_enough(rule: StageRule, case: Case, counted: set[str]) -> str:
+    """Return whose approval is missing; empty where nobody's is."""
+    if len(counted) < rule.approvals:
+        return f"{len(counted)} of {rule.approvals} approvals"
+    for name, group in rule.groups.items():
+        if group.is_asked(case.traits) and len(counted & set(group.members)) < group.approvals:
+            return f"group '{name}' has not approved"
+    return ""
+
+
+def _has_expired(rule: StageRule, case: Case) -> bool:
+    return rule.expires_days is not None and case.approved_days_ago >= rule.expires_days

@@ -15,7 +15,7 @@ from workbench.contract.policy import ModelCard
 from workbench.foundation.durable import write_atomic
 from workbench.foundation.errors import ConflictError, NotFoundError, UsageError, did_you_mean, read_errors
 from workbench.foundation.project import Project
-from workbench.review.policy_rules import CardRule
+from workbench.review.policies.rules import CardRule
 
 KEYS = ("model", "language", "owner", "version", "license")
 SECTIONS = {

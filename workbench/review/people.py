@@ -1,22 +1,25 @@
 """People: making a key to sign with, and the list of whose key may decide.
 
-``policy/reviewers`` is an OpenSSH ``allowed_signers`` file in Git, so a change of it is seen and reviewed like code.
+``policy/reviewers`` is an OpenSSH ``allowed_signers`` file in Git, so a change of it is seen and reviewed like code;
+what it adds counts once others have signed for it (:mod:`~workbench.review.policies.reviewers`).
 """
 
 from __future__ import annotations
 
 import re
+from dataclasses import replace
 from pathlib import Path
 
-from workbench.contract.review import Reviewer
+from workbench.contract.review import Decision, Reviewer
 from workbench.foundation.durable import write_atomic
-from workbench.foundation.errors import ConflictError, UsageError
+from workbench.foundation.errors import ConflictError, IntegrityError, NotFoundError, UsageError, did_you_mean
 from workbench.foundation.identity import AllowedSigners, PublicKey, create_key, parse_public_key, read_public_key
 from workbench.foundation.lock import hold_lock
 from workbench.foundation.project import Project, expanded
-from workbench.review.persons import person_of
-from workbench.review.policy import REVIEWERS_PATH
-from workbench.review.statement import CHECKPOINT_NAMESPACE, EVIDENCE_NAMESPACE, NAMESPACES
+from workbench.review.policies.enrolment import enrol_alone
+from workbench.review.policies.reviewers import REVIEWERS_PATH, load_reviewers, read_files
+from workbench.review.proof.persons import Person, person_of, signer_of
+from workbench.review.proof.statement import CHECKPOINT_NAMESPACE, EVIDENCE_NAMESPACE, NAMESPACES
 
 _PRINCIPAL = re.compile(r"[^\s,\"*?!\[\]#]+")  # what OpenSSH would read as a pattern, a list or a comment is no name
 
@@ -38,26 +41,47 @@ def create_identity(project: Project, path: str = "", principal: str = "") -> Re
 
 
 def list_reviewers(project: Project) -> tuple[Reviewer, ...]:
-    """List whose keys may decide, as ``policy/reviewers`` says."""
-    entries = load_reviewers(project).entries
-    return tuple(Reviewer(name, entry.key.fingerprint) for entry in entries for name in entry.principals)
+    """List whose keys may decide, as ``policy/reviewers`` says, and which of its lines wait for signatures."""
+    held = load_reviewers(project).entries
+    entries = read_files(project).entries
+    return tuple(Reviewer(name, e.key.fingerprint, e in held) for e in entries for name in e.principals)
 
 
-def add_reviewer(project: Project, principal: str, public_key: str) -> Reviewer:
+def add_reviewer(project: Project, principal: str, public_key: str, only: tuple[str, ...] = ()) -> Reviewer:
     """Let somebody's key decide on models; doing it twice changes nothing.
+
+    A machine's key is for its own purpose only: ``--only check`` for a CI job that runs checks.
+    Once a review was requested, a line that is added waits until other reviewers have signed for it
+    (``mlops policy propose``); the only reviewer there is signs here.
 
     Args:
         project: The project.
-        principal: Who it is, usually a mail address.
+        principal: Who it is, usually a mail address; several names of one person with commas between, of which the
+            first is recorded.
         public_key: Path of an ``id_….pub``, or the line in it.
+        only: What it may sign, where not everything: ``check``, ``comment``, ``approve``, ….
+
+    Raises:
+        UsageError: ``principal-malformed``, ``key-malformed`` or ``purpose-unknown``.
+        NotFoundError: ``key-missing``.
+        ConflictError: ``key-listed``: it is somebody else's, or stands there for other purposes.
     """
-    name = _checked_principal(principal)
+    names = tuple(_checked_principal(each) for each in principal.split(","))
+    name = names[0]
+    purposes = _purposes(only)
     key = _read_key(public_key)
     path = project.root / REVIEWERS_PATH
     with hold_lock(project.state_dir / "leases" / ".reviewers"):
-        allowed = load_reviewers(project)
+        allowed = read_files(project)
         owner = person_of(allowed, key=key.blob)
-        listed = any(e.key.blob == key.blob and name in e.principals for e in allowed.entries)
+        lines = [entry for entry in allowed.entries if entry.key.blob == key.blob and name in entry.principals]
+        listed = bool(lines)
+        if only and listed and all(set(line.namespaces) != set(purposes) for line in lines):
+            raise ConflictError(
+                "key-listed",
+                f"The key {key.fingerprint} is listed for other purposes already",
+                "change namespaces in its line of policy/reviewers by hand, or make another key",
+            )
         if not listed and owner.names:
             raise ConflictError(
                 "key-listed",
@@ -66,18 +90,34 @@ def add_reviewer(project: Project, principal: str, public_key: str) -> Reviewer:
             )
         if not listed:
             text = path.read_text(encoding="utf-8") if path.is_file() else ""
-            purposes = ",".join((*NAMESPACES, CHECKPOINT_NAMESPACE, EVIDENCE_NAMESPACE))
-            line = f'{name} namespaces="{purposes}" {key.line}\n'
+            line = f'{",".join(names)} namespaces="{",".join(purposes)}" {key.line}\n'
             # Written inside the transaction: a journal that cannot take the event leaves the file as it was.
             with project.journal.transaction() as transaction:
                 transaction.append("reviewer.added", f"reviewer:{key.fingerprint}", {"fingerprint": key.fingerprint})
                 write_atomic(path, (text + ("\n" if text and not text.endswith("\n") else "") + line).encode())
-    return Reviewer(name, key.fingerprint)
+    enrol_alone(project, f"added {name} with {key.fingerprint}")
+    found = Reviewer(name, key.fingerprint)
+    return next((listed for listed in list_reviewers(project) if replace(listed, is_in_force=True) == found), found)
 
 
-def load_reviewers(project: Project) -> AllowedSigners:
-    """Read ``policy/reviewers``; a missing file allows nobody."""
-    return AllowedSigners.load(project.root / REVIEWERS_PATH)
+def _purposes(only: tuple[str, ...]) -> tuple[str, ...]:
+    """Return the namespaces of these purposes, of all where none is named."""
+    known = {space.partition(".")[2]: space for space in (*NAMESPACES, CHECKPOINT_NAMESPACE, EVIDENCE_NAMESPACE)}
+    for purpose in only:
+        if purpose not in known:
+            raise UsageError(
+                "purpose-unknown", f"No signature has the purpose '{purpose}'", did_you_mean(purpose, known)
+            )
+    return tuple(known[purpose] for purpose in only) or tuple(known.values())
+
+
+def who_said(project: Project, decision: Decision, allowed: AllowedSigners) -> Person:
+    """Return whose decision it is, by its signature too; by the name alone where the signature is gone."""
+    try:
+        signature = project.store.read(decision.signature_digest).decode("ascii")
+        return signer_of(allowed, decision.principal, signature)
+    except (NotFoundError, IntegrityError, UnicodeDecodeError):
+        return person_of(allowed, name=decision.principal)
 
 
 def _checked_principal(name: str) -> str:

@@ -7,17 +7,23 @@ the same (:mod:`workbench.review.decision`).
 from __future__ import annotations
 
 from dataclasses import asdict, dataclass, fields, replace
+from datetime import UTC, datetime
 from typing import Any
 
 from workbench.contract.review import CheckReport, Comment, Decision
 from workbench.contract.status import CheckResult, ReviewState
 from workbench.foundation.canonical import canonical_json, digest_json
-from workbench.foundation.errors import NotFoundError, UsageError, did_you_mean
+from workbench.foundation.errors import WorkbenchError
+from workbench.foundation.finding import find_by_beginning
 from workbench.foundation.journal import Record, Transaction
 from workbench.foundation.project import Project
-from workbench.review.policy import Policy
+from workbench.review.policies.policy import StageRule
+from workbench.review.proof.demands import end_of_approval
 
 NOUN = "review"
+APPROVE = "approve"
+_LATER = ("request_digest", "producers", "traits", "follows", "undescribed", "remarks")
+"""Fields that reviews from before them do not have."""
 
 
 @dataclass(frozen=True)
@@ -31,6 +37,12 @@ class Review:
         champion_digest: Model that was served when the checks ran; empty where none was.
         checking_since: UTC time at which the checks were last started.
         params: The run's parameters.
+        request_digest: Digest of the request's statement; empty in older reviews.
+        producers: Who else had a hand in the bytes, as the request says.
+        traits: What a policy's groups are asked by, as the request says.
+        follows: Review that this one answers.
+        undescribed: Inputs of which no class is known.
+        remarks: What reviewers should know of the classes of its data, in words.
     """
 
     id: str
@@ -58,11 +70,22 @@ class Review:
     checks: tuple[CheckReport, ...] = ()
     decisions: tuple[Decision, ...] = ()
     comments: tuple[Comment, ...] = ()
+    request_digest: str = ""
+    producers: tuple[str, ...] = ()
+    traits: tuple[str, ...] = ()
+    follows: str = ""
+    undescribed: tuple[str, ...] = ()
+    remarks: tuple[str, ...] = ()
 
     @property
     def subject(self) -> str:
         """What its events are about: ``review:rv-…``."""
         return f"{NOUN}:{self.id}"
+
+    @property
+    def involved(self) -> tuple[str, ...]:
+        """Everybody whose work it is, and who therefore does not decide on it."""
+        return (self.requester, self.author, self.commit_author, *self.producers)
 
     def blocking(self, required: tuple[str, ...]) -> dict[str, str]:
         """Return required checks that did not pass, with their result; one that never ran is unknown."""
@@ -86,7 +109,9 @@ def review_id(model: str, model_digest: str, stage: str, policy_digest: str, num
 
 def evidence_bytes(checks: tuple[CheckReport, ...]) -> bytes:
     """Return the bytes whose digest reviewers sign as evidence."""
-    return canonical_json([asdict(report) for report in checks])
+    told = (asdict(report) for report in checks)
+    # Where it ran is said only where it was elsewhere: what was signed before anybody could say so stays what it is.
+    return canonical_json([{k: v for k, v in report.items() if k != "where" or v} for report in told])
 
 
 def save(transaction: Transaction, review: Review) -> None:
@@ -99,15 +124,32 @@ def save(transaction: Transaction, review: Review) -> None:
     transaction.put(NOUN, review.id, review.state, body, expect=review.revision)
 
 
+def record_refusal(project: Project, review: Review, verdict: str, error: WorkbenchError, **more: str) -> None:
+    """Tell the journal of a refused attempt, whatever it was; nobody tries in silence.
+
+    Args:
+        project: The project.
+        review: What it was about.
+        verdict: What somebody wanted to say.
+        error: Why it was refused; of it only the code is kept.
+        **more: What else there is to tell.
+    """
+    told = {"code": error.code, "verdict": verdict, "model_digest": review.model_digest, **more}
+    with project.journal.transaction() as transaction:
+        transaction.append("review.refused", review.subject, told)
+
+
 def read(record: Record) -> Review:
     """Return the review that a record holds."""
-    elsewhere = ("id", "state", "revision", "comments")
+    elsewhere = ("id", "state", "revision", "comments", *_LATER)
     # Asked by key, not copied: the body names a field that is missing as damage.
     body = {item.name: record.body[item.name] for item in fields(Review) if item.name not in elsewhere}
     body["dataset_versions"] = tuple(body["dataset_versions"])
     body["checks"] = tuple(CheckReport(**report) for report in body["checks"])
     body["decisions"] = tuple(Decision(**decision) for decision in body["decisions"])
     body["comments"] = tuple(Comment(**comment) for comment in record.body.get("comments", ()))  # older reviews: none
+    body |= {name: record.body[name] for name in _LATER if name in record.body}
+    body |= {name: tuple(body.get(name, ())) for name in ("producers", "traits", "undescribed", "remarks")}
     return Review(id=record.id, state=record.state, revision=record.revision, **body)
 
 
@@ -118,29 +160,22 @@ def find_review(project: Project, review: str) -> Review:
         NotFoundError: ``review-unknown``.
         UsageError: ``review-ambiguous``.
     """
-    records = {record.id: record for record in project.journal.records(NOUN)}
-    wanted = review if review.startswith("rv-") else f"rv-{review}"
-    if wanted in records:
-        return read(records[wanted])
-    matches = sorted(id_ for id_ in records if id_.startswith(wanted)) if review else []
-    if len(matches) > 1:
-        raise UsageError("review-ambiguous", f"'{review}' fits several reviews", f"name one: {', '.join(matches)}")
-    if not matches:
-        raise NotFoundError("review-unknown", f"There is no review '{review}'", did_you_mean(wanted, records))
-    return read(records[matches[0]])
+    return read(find_by_beginning(project.journal, NOUN, review, first="mlops review request <model>"))
 
 
-def required_checks(policy: Policy, stage: str) -> tuple[str, ...]:
-    """Return the checks a stage requires; none where the policy no longer has the stage."""
-    return policy.stages[stage].required if stage in policy.stages else ()
-
-
-def is_live(review: Review) -> bool:
-    """Whether something can still come of it."""
+def is_live(review: Review, rule: StageRule) -> bool:
+    """Whether something can still come of it: not where it was rejected, or approved so long ago that it expired."""
+    if review.state == ReviewState.APPROVED and has_expired(review, rule):
+        return False
     return review.state != ReviewState.REJECTED
 
 
-def attempts_on(project: Project, holdout_digest: str, model_digest: str) -> int:
-    """Count the models that were judged on these holdout rows, this one included."""
-    reviews = map(read, project.journal.records(NOUN))
-    return len({review.model_digest for review in reviews if review.holdout_digest == holdout_digest} | {model_digest})
+def has_expired(review: Review, rule: StageRule) -> bool:
+    """Whether an approval of it counts no more."""
+    return any(d.verdict == APPROVE and not is_fresh(d, rule) for d in review.decisions)
+
+
+def is_fresh(decision: Decision, rule: StageRule) -> bool:
+    """Whether a decision counts still, by the policy's expiry."""
+    end = end_of_approval(rule, datetime.fromisoformat(decision.at))
+    return end is None or datetime.now(UTC) < end

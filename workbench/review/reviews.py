@@ -12,18 +12,42 @@ from itertools import count
 
 from workbench.contract.review import ReviewCard
 from workbench.contract.status import CheckResult, ReviewState
-from workbench.foundation.errors import ConflictError, DeniedError, IntegrityError, PendingError, UsageError
+from workbench.foundation.errors import (
+    ConflictError,
+    DeniedError,
+    IntegrityError,
+    PendingError,
+    UnknownResultError,
+    UsageError,
+)
 from workbench.foundation.project import Project
 from workbench.review.candidate import Candidate, freeze_candidate
 from workbench.review.card import card_of
 from workbench.review.checking import is_checker_dead, run_checks_here, start_checks
-from workbench.review.decision import build_grant, check_evidence, check_is_genuine, decide
-from workbench.review.people import load_reviewers
-from workbench.review.policy import POLICY_PATH, Policy, load_policy, read_policy
-from workbench.review.record import NOUN, Review, find_review, is_live, read, review_id, save
+from workbench.review.decision import (
+    asks_for_changes,
+    build_grant,
+    check_evidence,
+    check_is_genuine,
+    decide,
+)
+from workbench.review.naming import check_may_request, sign_request
+from workbench.review.notices.delivery import announce
+from workbench.review.overridden import override_grant, standing_override
+from workbench.review.policies.adoption import adopt_policy
+from workbench.review.policies.check_rules import HERE
+from workbench.review.policies.policy import Policy, load_policy
+from workbench.review.policies.reviewers import load_reviewers
+from workbench.review.promotion import rest_on_stage_before
+from workbench.review.proof.grant import Grant
+from workbench.review.proof.request import Request, build_request
+from workbench.review.proof.statement import Verdict
+from workbench.review.proof.verification import verify_grant
+from workbench.review.record import NOUN, Review, find_review, has_expired, is_live, read, review_id, save
 from workbench.review.staleness import are_bytes_intact, why_stale
 from workbench.review.standing import standing_waivers, unwaived
-from workbench.review.statement import Grant, Verdict, verify_grant
+
+_WAITING = (ReviewState.OPEN, ReviewState.CHANGES_REQUESTED)
 
 
 def request_review(project: Project, model: str, to: str = "production", wait: bool = False) -> ReviewCard:
@@ -38,9 +62,17 @@ def request_review(project: Project, model: str, to: str = "production", wait: b
             logged several.
         to: The stage, as ``policy/gate.toml`` names it.
         wait: Return when the checks are done instead of at once.
+
+    Raises:
+        UsageError: ``author-unknown``.
+        DeniedError: ``name-unlisted``, ``request-not-own`` or what your key lacks, where the stage asks for signed
+            names.
     """
-    policy, policy_data = read_policy(project.root / POLICY_PATH)
-    rule = policy.rule(to)
+    rule = load_policy(project).rule(to)
+    if rule.checks.target != HERE:
+        from workbench.review.elsewhere.sending import require_target
+
+        require_target(project, rule)
     candidate = freeze_candidate(project, model)
     if not candidate.author:
         raise UsageError(
@@ -48,7 +80,9 @@ def request_review(project: Project, model: str, to: str = "production", wait: b
             f"Run {candidate.run[:8]} does not say who ran it, so nobody could be kept from approving their own work",
             "run it again: mlops run",
         )
-    project.store.put_bytes(policy_data)
+    involved = (candidate.commit_author, *candidate.provenance.producers)
+    check_may_request(project, rule, candidate.author, involved, candidate.run)
+    policy = adopt_policy(project)  # only now: a request that is refused changes nothing
     review, is_new = _find_or_open(project, candidate, to, policy)
     if is_new:
         start = True
@@ -56,9 +90,11 @@ def request_review(project: Project, model: str, to: str = "production", wait: b
         start = is_checker_dead(project, review)
     else:
         blocking = unwaived(review.blocking(rule.required), standing_waivers(project, review, rule))
-        start = review.state == ReviewState.OPEN and CheckResult.UNKNOWN in blocking.values()
+        start = review.state in _WAITING and CheckResult.UNKNOWN in blocking.values()
     if start and not is_new:
         review = _reopen(project, review)
+    if is_new or start:
+        announce(project)
     if wait:
         run_checks_here(project, review.id)
     elif start:
@@ -72,7 +108,7 @@ def list_reviews(project: Project) -> tuple[ReviewCard, ...]:
     The bytes of a review that waits for a decision are looked at again; those of the others only when shown.
     """
     reviews = [read(record) for record in project.journal.records(NOUN)]
-    waiting = (ReviewState.CHECKING, ReviewState.OPEN)
+    waiting = (ReviewState.CHECKING, *_WAITING)
     return tuple(card_of(project, review, is_thorough=review.state in waiting) for review in reviews)
 
 
@@ -86,36 +122,56 @@ def show_review(project: Project, review: str) -> ReviewCard:
     return card_of(project, find_review(project, review), is_thorough=True)
 
 
-def approve(project: Project, review: str, reason: str = "") -> ReviewCard:
+def approve(project: Project, review: str, reason: str = "", at: str = "", shown: str = "") -> ReviewCard:
     """Approve a model, signed with your SSH key. Nobody approves what they asked for, trained or wrote.
 
     Args:
         project: The project.
         review: Review id, or the beginning of one that no other review shares.
         reason: What you looked at; it becomes part of what you sign.
+        at: UTC time of signing, as ``review draft`` showed it; now by default.
+        shown: Digest of the statement, as ``review draft`` showed it; another is not signed.
     """
     found = find_review(project, review)
-    decide(project, found, Verdict.APPROVE, reason)
+    decide(project, found, Verdict.APPROVE, reason, at, shown=shown)
     return show_review(project, found.id)
 
 
-def reject(project: Project, review: str, reason: str) -> ReviewCard:
+def request_changes(project: Project, review: str, reason: str, at: str = "", shown: str = "") -> ReviewCard:
+    """Ask for changes, signed with your SSH key. Nothing is let through until you approve, or new bytes are reviewed.
+
+    Args:
+        project: The project.
+        review: Review id, or the beginning of one that no other review shares.
+        reason: What has to change; it becomes part of what you sign.
+        at: UTC time of signing, as ``review draft`` showed it; now by default.
+        shown: Digest of the statement, as ``review draft`` showed it; another is not signed.
+    """
+    found = find_review(project, review)
+    _check_reason(reason, f'mlops review request-changes {found.id} -m "…"')
+    decide(project, found, Verdict.CHANGES_REQUESTED, reason, at, shown=shown)
+    return show_review(project, found.id)
+
+
+def reject(project: Project, review: str, reason: str, at: str = "", shown: str = "") -> ReviewCard:
     """Reject a model, signed with your SSH key. A rejection is final: changed bytes need a new review.
 
     Args:
         project: The project.
         review: Review id, or the beginning of one that no other review shares.
         reason: What has to change; it becomes part of what you sign.
+        at: UTC time of signing, as ``review draft`` showed it; now by default.
+        shown: Digest of the statement, as ``review draft`` showed it; another is not signed.
     """
     found = find_review(project, review)
-    if not reason.strip():
-        raise UsageError(
-            "reason-missing",
-            "A rejection needs a reason, or its author cannot act on it",
-            f'mlops review reject {found.id} -m "…"',
-        )
-    decide(project, found, Verdict.REJECT, reason)
+    _check_reason(reason, f'mlops review reject {found.id} -m "…"')
+    decide(project, found, Verdict.REJECT, reason, at, shown=shown)
     return show_review(project, found.id)
+
+
+def _check_reason(reason: str, command: str) -> None:
+    if not reason.strip():
+        raise UsageError("reason-missing", "It needs a reason, or the model's author cannot act on it", command)
 
 
 def release_grant(project: Project, review: str) -> Grant:
@@ -140,27 +196,80 @@ def release_grant(project: Project, review: str) -> Grant:
     policy = load_policy(project)
     if policy.digest != found.policy_digest:
         raise DeniedError("policy-changed", f"{found.id} was requested under another policy", again)
+    if found.state == ReviewState.APPROVED and has_expired(found, policy.rule(found.stage)):
+        raise DeniedError("approval-expired", f"An approval of {found.id} has expired", again)
     if reasons := why_stale(project, found):
         raise IntegrityError("run-changed", f"{found.id} is stale: {reasons[0]}", again)
+    check_is_genuine(project, found)
+    override = standing_override(project, found, policy.rule(found.stage))
+    try:
+        return _approved_grant(project, found, policy)
+    except (DeniedError, PendingError, UnknownResultError):
+        if override is None:
+            raise
+    grant = override_grant(project, found, override)
+    verify_grant(grant, project.store, load_reviewers(project), policy)
+    return grant
+
+
+def renewed_grant(project: Project, grant: Grant) -> Grant:
+    """Return the proof that a release goes back to: approvals, where they came after the override it rested on.
+
+    Otherwise it is the one it rested on, which whoever goes back verifies again. The run is not asked: going back must
+    not take a tracking server.
+
+    Raises:
+        DeniedError: ``review-rejected``: what somebody let through past the gate was looked at and refused since.
+    """
+    if not grant.override:
+        return grant
+    found = find_review(project, grant.review)
+    if found.state == ReviewState.REJECTED:
+        raise DeniedError(
+            "review-rejected",
+            f"{found.id} was rejected: {found.decisions[-1].reason}",
+            f"request a review of what is there now: mlops review request {found.run}",
+        )
+    try:
+        return _approved_grant(project, found, load_policy(project))
+    except (DeniedError, PendingError, UnknownResultError):
+        return grant
+
+
+def _approved_grant(project: Project, found: Review, policy: Policy) -> Grant:
+    """Return the proof that rests on approvals; it goes before any override, which is only for want of them."""
+    rule = policy.rule(found.stage)
     if found.state == ReviewState.CHECKING:
         raise PendingError("checks-running", f"{found.id} is being checked", f"mlops review show {found.id}")
-    check_is_genuine(project, found)
-    check_evidence(project, found, policy.rule(found.stage))
+    check_evidence(project, found, rule)
+    if changes := asks_for_changes(project, found):
+        again = f"request a review of what is there now: mlops review request {found.run}"
+        raise PendingError(
+            "changes-requested",
+            f"{changes[0]} asked for changes on {found.id}",
+            f"answer with new bytes ({again}), or ask {changes[0]} to approve",
+        )
     if found.state == ReviewState.OPEN:
         needed = "; ".join(card_of(project, found, is_thorough=False).needed)
         raise PendingError("approvals-missing", f"{found.id} needs {needed}", f"mlops review approve {found.id}")
-    grant = build_grant(project, found)
+    grant = rest_on_stage_before(project, build_grant(project, found), rule, policy)
     verify_grant(grant, project.store, load_reviewers(project), policy)
     return grant
 
 
 def _find_or_open(project: Project, candidate: Candidate, stage: str, policy: Policy) -> tuple[Review, bool]:
-    """Return the live review of these bytes, or a new one; two callers at once get the same."""
+    """Return the live review of this run's bytes, or a new one; two callers at once get the same.
+
+    Another run that made the same bytes has another author and may change, so it has a review of its own; and data that
+    was described since asks other people.
+    """
     for number in count():
         id_ = review_id(candidate.model, candidate.model_digest, stage, policy.digest, number)
         if record := project.journal.record(NOUN, id_):
-            if is_live(read(record)):
-                return read(record), False
+            found = read(record)
+            is_described = set(found.undescribed) - set(candidate.provenance.undescribed)
+            if found.run == candidate.run and is_live(found, policy.rule(stage)) and not is_described:
+                return found, False
             continue
         try:
             return _open(project, candidate, stage, policy, id_), True
@@ -171,6 +280,31 @@ def _find_or_open(project: Project, candidate: Candidate, stage: str, policy: Po
 
 def _open(project: Project, candidate: Candidate, stage: str, policy: Policy, id_: str) -> Review:
     now = _now()
+    found = candidate.provenance
+    request = Request(
+        model=candidate.model,
+        model_digest=candidate.model_digest,
+        requester=project.actor,
+        at=now,
+        stage=stage,
+        review=id_,
+        policy_digest=policy.digest,
+        run=candidate.run,
+        author=candidate.author,
+        commit=candidate.commit,
+        commit_author=candidate.commit_author,
+        changes_digest=found.changes_digest,
+        notebook_digest=candidate.notebook_digest,
+        executed_digest=found.executed_digest,
+        environment_digest=candidate.environment_digest,
+        follows=_answered(project, candidate.model, stage, id_),
+        producers=found.producers,
+        traits=found.traits,
+        dataset_versions=candidate.dataset_versions,
+        params=candidate.params,
+        seeds=found.seeds,
+    )
+    data = build_request(request)
     review = Review(
         id=id_,
         state=ReviewState.CHECKING.value,
@@ -191,8 +325,14 @@ def _open(project: Project, candidate: Candidate, stage: str, policy: Policy, id
         checking_since=now,
         params=candidate.params,
         metrics=candidate.metrics,
+        request_digest=project.store.put_bytes(data),
+        producers=request.producers,
+        traits=request.traits,
+        follows=request.follows,
+        undescribed=found.undescribed,
+        remarks=found.remarks,
     )
-    _save_requested(project, review)
+    _save_requested(project, review, sign_request(project, policy.rule(stage), data))
     return review.changed(revision=1)
 
 
@@ -202,8 +342,19 @@ def _reopen(project: Project, review: Review) -> Review:
     return again.changed(revision=review.revision + 1)
 
 
-def _save_requested(project: Project, review: Review) -> None:
-    event = {name: getattr(review, name) for name in ("model", "stage", "run", "model_digest", "policy_digest")}
+def _answered(project: Project, model: str, stage: str, id_: str) -> str:
+    """Return the last review of this model for this stage that was rejected or sent back: what this one answers."""
+    for record in project.journal.records(NOUN):
+        other = read(record)
+        is_closed = other.state in (ReviewState.REJECTED, ReviewState.CHANGES_REQUESTED)
+        if (other.model, other.stage) == (model, stage) and is_closed and other.id != id_:
+            return other.id
+    return ""
+
+
+def _save_requested(project: Project, review: Review, signature: str = "") -> None:
+    names = ("model", "stage", "run", "model_digest", "policy_digest", "request_digest")
+    event = {name: getattr(review, name) for name in names} | {"signature_digest": signature}
     with project.journal.transaction() as transaction:
         transaction.append("review.requested", review.subject, event)
         save(transaction, review)

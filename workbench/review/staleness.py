@@ -6,8 +6,8 @@ from workbench.contract.status import ReviewState
 from workbench.foundation.errors import DeniedError, IntegrityError, NotFoundError
 from workbench.foundation.project import Project
 from workbench.review.candidate import is_unchanged
-from workbench.review.policy import load_policy
-from workbench.review.record import Review
+from workbench.review.policies.policy import load_policy
+from workbench.review.record import Review, has_expired
 
 
 def why_stale(project: Project, review: Review, *, is_thorough: bool = True) -> tuple[str, ...]:
@@ -23,6 +23,8 @@ def why_stale(project: Project, review: Review, *, is_thorough: bool = True) -> 
     reasons = []
     if not _is_policy_current(project, review):
         reasons.append("policy/gate.toml is not what it was requested under")
+    elif review.state == ReviewState.APPROVED and has_expired(review, load_policy(project).rule(review.stage)):
+        reasons.append("an approval has expired")
     if is_thorough and not are_bytes_intact(project, review):
         reasons.append("the frozen bytes in the store were changed")
     if is_thorough and not is_unchanged(project, review.run, review.model, review.model_digest):

@@ -11,12 +11,12 @@ from dataclasses import dataclass
 
 from workbench.foundation.errors import DeniedError, IntegrityError, NotFoundError
 from workbench.foundation.project import Project
-from workbench.review.people import load_reviewers
-from workbench.review.persons import person_of
-from workbench.review.policy import StageRule
+from workbench.review.policies.policy import StageRule
+from workbench.review.policies.reviewers import load_reviewers
+from workbench.review.proof.grant import check_is_other
+from workbench.review.proof.persons import signer_of
+from workbench.review.proof.waiver import Waiver, check_is_waivable, verify_waiver
 from workbench.review.record import Review
-from workbench.review.statement import check_is_other
-from workbench.review.waiver import Waiver, check_is_waivable, verify_waiver
 
 WAIVE = "waive"
 _BOUND = (
@@ -60,7 +60,7 @@ def standing_waivers(project: Project, review: Review, rule: StageRule) -> dict[
             waiver = _verified(project, review, rule, text, signature)
         except (DeniedError, IntegrityError, NotFoundError, UnicodeDecodeError):
             continue
-        if waiver.check == decision.check:
+        if waiver and waiver.check == decision.check:
             found[waiver.check] = StandingWaiver(waiver, decision.statement_digest, text, signature)
     return found
 
@@ -70,14 +70,15 @@ def unwaived(blocking: Mapping[str, str], waivers: Mapping[str, StandingWaiver])
     return {name: result for name, result in blocking.items() if name not in waivers}
 
 
-def _verified(project: Project, review: Review, rule: StageRule, text: str, signature: str) -> Waiver:
+def _verified(project: Project, review: Review, rule: StageRule, text: str, signature: str) -> Waiver | None:
+    """Return a waiver that holds; nothing where it is about another review, or about this one as it was before."""
     allowed = load_reviewers(project)
     waiver = verify_waiver(text, signature, allowed)
     is_bound = waiver.review == review.id and all(getattr(waiver, n) == getattr(review, n) for n in _BOUND)
     if not is_bound:
-        raise IntegrityError("waiver-other", f"The waiver is not about {review.id} as it is now", "")
+        return None
     check_is_waivable(rule, waiver.check)
     if not rule.allow_self:
-        person = person_of(allowed, name=waiver.principal)
-        check_is_other(person, allowed, review.requester, review.author, review.commit_author)
+        person = signer_of(allowed, waiver.principal, signature)
+        check_is_other(person, allowed, *review.involved)
     return waiver

@@ -64,7 +64,7 @@ class ChannelFile:
         model: Name of the model.
         model_digest: Its bytes.
         version: 1, 2, … within the channel.
-        grant: Proof that these bytes may answer here, as JSON (:class:`workbench.review.statement.Grant`).
+        grant: Proof that these bytes may answer here, as JSON (:class:`workbench.review.proof.grant.Grant`).
     """
 
     release: str
@@ -89,7 +89,7 @@ class ChannelFile:
                 raise TypeError("a field has the wrong type")
             if not isinstance(found.version, int):
                 raise TypeError("the version is no whole number")
-        except (ValueError, TypeError) as error:
+        except (ValueError, TypeError, RecursionError) as error:
             raise IntegrityError(
                 "channel-unreadable",
                 f"The channel file is not what a release writes: {error}",

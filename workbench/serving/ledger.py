@@ -14,7 +14,7 @@ from itertools import count
 from pathlib import Path
 from typing import Any
 
-from workbench.contract.release import ReleaseCard
+from workbench.contract.release import ReleaseCard, ReleaseFault
 from workbench.contract.status import ReleaseState
 from workbench.foundation.canonical import digest_json
 from workbench.foundation.durable import write_atomic
@@ -22,7 +22,7 @@ from workbench.foundation.errors import ConflictError, StorageError
 from workbench.foundation.journal import Record
 from workbench.foundation.lock import hold_lock
 from workbench.foundation.project import Project
-from workbench.review.statement import Grant
+from workbench.review.proof.grant import Grant
 from workbench.serving.channel import ChannelFile, channel_path
 
 NOUN = "release"
@@ -38,12 +38,20 @@ class Promotion:
         run: MLflow run that made the model.
         approvers: Who approved.
         assurance: Weakest assurance among the approvals.
+        statement: Digest of the promotion's own statement in the store.
+        signature: Digest of its signature; empty where nobody signed.
+        is_anew: Whether it is made also where the channel's release rests on the same proof already.
+        names: Whether names of those whose work it is are ``signed`` or ``claimed``.
     """
 
     grant: Grant
     run: str
     approvers: tuple[str, ...]
     assurance: str
+    statement: str = ""
+    signature: str = ""
+    is_anew: bool = False
+    names: str = ""
 
 
 def history(project: Project, channel: str) -> list[Record]:
@@ -55,6 +63,15 @@ def history(project: Project, channel: str) -> list[Record]:
 def current_releases(project: Project) -> dict[str, Record]:
     """Return the release that answers on each channel."""
     return {str(r.body["channel"]): r for r in project.journal.records(NOUN, state=ReleaseState.CURRENT.value)}
+
+
+def rests_on(record: Record, grant: Grant) -> bool:
+    """Tell whether a release rests on exactly this proof.
+
+    The bytes do not decide it: once an override or an approval has ended, they serve on only with the proof that came
+    after it.
+    """
+    return bool(record.body["grant"] == grant.to_json())
 
 
 def promote(project: Project, promotion: Promotion, kind: str, leaves: ReleaseState) -> Record:
@@ -105,7 +122,13 @@ def channel_file(record: Record) -> ChannelFile:
     )
 
 
-def card_of(record: Record, *, answering_after_ms: float = 0.0, notes: tuple[str, ...] = ()) -> ReleaseCard:
+def card_of(
+    record: Record,
+    *,
+    answering_after_ms: float = 0.0,
+    notes: tuple[str, ...] = (),
+    faults: tuple[ReleaseFault, ...] = (),
+) -> ReleaseCard:
     """Return a release as doors show it."""
     body = record.body
     return ReleaseCard(
@@ -122,6 +145,8 @@ def card_of(record: Record, *, answering_after_ms: float = 0.0, notes: tuple[str
         released_at=body["released_at"],
         answering_after_ms=answering_after_ms,
         notes=notes,
+        faults=faults,
+        names=body.get("names", ""),
     )
 
 
@@ -131,13 +156,14 @@ def _promote(project: Project, promotion: Promotion, kind: str, leaves: ReleaseS
     known = history(project, channel)
     version = int(known[0].body["version"]) + 1 if known else 1
     current = next((record for record in known if record.state == ReleaseState.CURRENT), None)
-    if current and (current.body["review"], current.body["model_digest"]) == (grant.review, grant.model_digest):
+    if current and rests_on(current, grant) and not promotion.is_anew:
         return current
     name = _name(project, channel, version)
     body = _body(project, promotion, version)
-    event = {key: body[key] for key in ("channel", "model", "model_digest", "review", "version", "assurance")}
+    event = {key: body[key] for key in ("channel", "model", "model_digest", "review", "version", "assurance", "names")}
     with project.journal.transaction() as change:
-        change.append(kind, f"{NOUN}:{name}", {**event, "replaces": current.id if current else ""})
+        signed = {"statement": promotion.statement, "signature": promotion.signature}
+        change.append(kind, f"{NOUN}:{name}", {**event, **signed, "replaces": current.id if current else ""})
         if current:
             change.put(NOUN, current.id, leaves.value, current.body, expect=current.revision)
         return change.put(NOUN, name, ReleaseState.CURRENT.value, body, expect=0)
@@ -163,6 +189,7 @@ def _body(project: Project, promotion: Promotion, version: int) -> Mapping[str, 
         "version": version,
         "approvers": list(promotion.approvers),
         "assurance": promotion.assurance,
+        "names": promotion.names,
         "actor": project.actor,
         "released_at": datetime.now(UTC).isoformat(timespec="milliseconds"),
         "run": promotion.run,

@@ -11,7 +11,7 @@ import time
 
 from workbench.contract.model import REFERENCE_FILE
 from workbench.contract.release import ReleaseCard
-from workbench.contract.status import Assurance, ReleaseState, ReviewState
+from workbench.contract.status import ReleaseState, ReviewState
 from workbench.foundation.errors import (
     DeniedError,
     IntegrityError,
@@ -22,20 +22,28 @@ from workbench.foundation.errors import (
 )
 from workbench.foundation.journal import Record
 from workbench.foundation.project import Project
-from workbench.review.reviews import release_grant, show_review
-from workbench.review.statement import Grant
+from workbench.review.assurance import assurance_of
+from workbench.review.naming import names_of
+from workbench.review.notices.delivery import announce
+from workbench.review.policies.policy import load_policy
+from workbench.review.promotion import later_rules, sign_promotion
+from workbench.review.proof.grant import Grant
+from workbench.review.reviews import release_grant, renewed_grant, show_review
 from workbench.serving import ledger
 from workbench.serving.channel import ChannelFile, ChannelName
+from workbench.serving.faults import release_faults
 from workbench.serving.ledger import Promotion
+from workbench.serving.outside import note_registered
 from workbench.serving.runners import await_release
-
-_STRENGTH = tuple(Assurance)  # weakest first
+from workbench.serving.server_gate import gate_account, is_enforced
 
 
 def release(project: Project, review: str) -> ReleaseCard:
     """Release an approved model: its runner swaps to it without dropping a request.
 
-    Repeating it is harmless. The release before stays in the list and can be rolled back to.
+    Repeating it is harmless; where the approvals are others than those the current release rests on, the same bytes are
+    released anew, on these. So they are where a later stage rests on this one and somebody else released before. The
+    release before stays in the list and can be rolled back to.
 
     Args:
         project: The project.
@@ -51,7 +59,8 @@ def release(project: Project, review: str) -> ReleaseCard:
     shown = show_review(project, review)
     channel = str(ChannelName.parse(grant.channel))
     current = ledger.current_releases(project).get(channel)
-    if current and (current.body["review"], current.body["model_digest"]) == (grant.review, grant.model_digest):
+    is_anew = current is not None and _is_vouched_anew(project, current)
+    if current and ledger.rests_on(current, grant) and not is_anew:
         return _announce(project, current, started)
     try:
         _check_watched(project, grant)
@@ -59,13 +68,15 @@ def release(project: Project, review: str) -> ReleaseCard:
     except (DeniedError, IntegrityError) as error:
         _record_refusal(project, f"review:{grant.review}", grant, error)
         raise
-    promotion = Promotion(grant, shown.run, approvers, _assurance(project, review))
+    promotion = _promotion(project, grant, shown.run, approvers, "release.promoted", is_anew=is_anew)
     record = ledger.promote(project, promotion, "release.promoted", ReleaseState.SUPERSEDED)
     return _announce(project, record, started)
 
 
 def roll_back(project: Project, channel: str, to: str = "") -> ReleaseCard:
     """Go back to an earlier release of a channel; its approvals are verified again.
+
+    One that rested on an override rests on the approvals that came since.
 
     Args:
         project: The project.
@@ -91,11 +102,11 @@ def roll_back(project: Project, channel: str, to: str = "") -> ReleaseCard:
     wanted = _find(project, known, channel, to) if to else _before(known, current)
     if isinstance(wanted, str):  # it never answered here, so it has to show what a first release has to show
         grant = release_grant(project, wanted)
-        subject, run, assurance = f"review:{wanted}", show_review(project, wanted).run, _assurance(project, wanted)
+        subject, run = f"review:{wanted}", show_review(project, wanted).run
     else:
-        grant = Grant.from_json(wanted.body["grant"])
-        subject, run, assurance = f"release:{wanted.id}", wanted.body["run"], wanted.body["assurance"]
-    if grant.model_digest == current.body["model_digest"]:
+        grant = renewed_grant(project, Grant.from_json(wanted.body["grant"]))
+        subject, run = f"release:{wanted.id}", wanted.body["run"]
+    if ledger.rests_on(current, grant):
         return _announce(project, current, started)
     try:
         if isinstance(wanted, str):
@@ -104,7 +115,7 @@ def roll_back(project: Project, channel: str, to: str = "") -> ReleaseCard:
     except (DeniedError, IntegrityError) as error:
         _record_refusal(project, subject, grant, error)
         raise
-    promotion = Promotion(grant, run, approvers, assurance)
+    promotion = _promotion(project, grant, run, approvers, "release.rolled-back")
     record = ledger.promote(project, promotion, "release.rolled-back", ReleaseState.ROLLED_BACK)
     return _announce(project, record, started)
 
@@ -112,12 +123,40 @@ def roll_back(project: Project, channel: str, to: str = "") -> ReleaseCard:
 def list_releases(project: Project) -> tuple[ReleaseCard, ...]:
     """List releases, the newest first."""
     ledger.sync_channels(project)
+    faults = release_faults(project)
+    current = ReleaseState.CURRENT
     return tuple(
-        ledger.card_of(record)
+        ledger.card_of(record, faults=faults.get(record.body["channel"], ()) if record.state == current else ())
         for record in sorted(
             project.journal.records(ledger.NOUN), key=lambda r: str(r.body["released_at"]), reverse=True
         )
     )
+
+
+def _promotion(
+    project: Project, grant: Grant, run: str, approvers: tuple[str, ...], event: str, *, is_anew: bool = False
+) -> Promotion:
+    """Sign that these bytes go on their channel, and say how much that proves."""
+    signed = sign_promotion(project, grant, load_policy(project), event)
+    return Promotion(
+        grant,
+        run,
+        approvers,
+        assurance_of(project, grant, is_enforced=is_enforced(project, grant.model)),
+        signed.statement,
+        signed.signature,
+        is_anew,
+        names_of(project, grant.request, grant.request_signature),
+    )
+
+
+def _is_vouched_anew(project: Project, current: Record) -> bool:
+    """Tell whether somebody else than before releases where a later stage rests on who did.
+
+    Theirs may be the signature that it can rest on: a later stage refuses that of whoever asks for it there.
+    """
+    stage = ChannelName.parse(str(current.body["channel"])).stage
+    return current.body["actor"] != project.actor and bool(later_rules(load_policy(project), stage))
 
 
 def _check_watched(project: Project, grant: Grant) -> None:
@@ -149,6 +188,7 @@ def _announce(project: Project, record: Record, started: float) -> ReleaseCard:
     """Write the channel file, wait for a running runner, and name the version in MLflow's registry."""
     channel = str(record.body["channel"])
     ledger.sync_channel(project, channel)
+    announce(project)
     outcome = await_release(project, channel, record.id, started)
     notes = tuple(filter(None, (outcome.note, _name_in_registry(project, record))))
     return ledger.card_of(record, answering_after_ms=outcome.after_ms, notes=notes)
@@ -156,12 +196,14 @@ def _announce(project: Project, record: Record, started: float) -> ReleaseCard:
 
 def _name_in_registry(project: Project, record: Record) -> str:
     """Register the version and point the stage's alias at it; the release stands whether or not MLflow answers."""
-    from workbench.experiment.store import tracking
+    from workbench.experiment.store.models import register_version, set_alias
 
-    model = str(record.body["model"])
+    model, stage = str(record.body["model"]), ChannelName.parse(str(record.body["channel"])).stage
     try:
-        version = tracking.register_version(project, str(record.body["run"]), model)
-        tracking.set_alias(project, model, ChannelName.parse(str(record.body["channel"])).stage, version)
+        with gate_account(project):
+            version = register_version(project, str(record.body["run"]), model)
+            set_alias(project, model, stage, version)
+            note_registered(project, record, version)
     except WorkbenchError as error:
         return f"MLflow's registry does not show it: {error.message} [{error.code}]"
     return ""
@@ -178,13 +220,6 @@ def _before(known: list[Record], current: Record) -> Record:
     raise NotFoundError(
         "rollback-none", f"Nothing before {current.id} is left on {current.body['channel']}", "name one: mlops releases"
     )
-
-
-def _assurance(project: Project, review: str) -> str:
-    """Return the weakest assurance among a review's approvals."""
-    decisions = show_review(project, review).decisions
-    approvals = [decision.assurance for decision in decisions if decision.verdict == "approve"]
-    return min(approvals, key=lambda word: _STRENGTH.index(Assurance(word)))
 
 
 def _find(project: Project, known: list[Record], channel: str, to: str) -> Record | str:

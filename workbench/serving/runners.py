@@ -96,7 +96,10 @@ def stop_runner(project: Project, channel: str) -> RunnerCard:
             hint = did_you_mean(channel, known)
             raise NotFoundError("channel-unknown", f"Nothing was ever served on '{channel}'", hint)
     if state.is_alive and not state.is_certain:
-        raise UnavailableError("runner-elsewhere", f"The runner of {channel} runs on another machine", "stop it there")
+        host = _holder(lease).get("host") or "another machine"
+        raise UnavailableError(
+            "runner-elsewhere", f"The runner of {channel} runs on {host}", f"stop it there: mlops stop {channel}"
+        )
     if state.is_alive:
         is_clean = _end(lease)
         with project.journal.transaction() as change:
@@ -145,7 +148,7 @@ def _await_start(project: Project, channel: str, pid: int) -> RunnerCard:
             raise UnavailableError(
                 "runner-failed",
                 f"The runner of {channel} ended: {_last_line(log)}",
-                f"read {log.relative_to(project.root)}",
+                f"read all that it said: cat '{log}'",
             )
         time.sleep(0.05)
     raise UnavailableError(
@@ -200,11 +203,19 @@ def _ask(url: str) -> dict[str, Any] | None:
     return found if isinstance(found, dict) else None
 
 
+def _holder(lease: Path) -> dict[str, Any]:
+    """Return process and host of who holds a lease, as far as it says so."""
+    try:
+        found = json.loads(lease.read_bytes())
+    except (OSError, ValueError):
+        return {}
+    return found if isinstance(found, dict) else {}
+
+
 def _end(lease: Path) -> bool:
     """End the process that holds a lease and tell whether it went by itself."""
-    try:
-        pid = int(json.loads(lease.read_bytes())["pid"])
-    except (OSError, ValueError, KeyError):
+    pid = _holder(lease).get("pid")
+    if not isinstance(pid, int):
         return True
     for number, patience_s in ((signal.SIGTERM, _STOP_S), (signal.SIGKILL, 2.0)):
         with contextlib.suppress(ProcessLookupError):

@@ -15,7 +15,7 @@ function clientOf(answer: () => Promise<Response>): {
       return answer();
     }
   });
-  return { client: new Client(settings), asked };
+  return { client: new Client(settings, 'ja'), asked };
 }
 
 const json = (body: unknown, status = 200): Promise<Response> =>
@@ -35,6 +35,14 @@ describe('Client', () => {
     const { client, asked } = clientOf(() => json([]));
     await client.call('status', {}, 'work');
     expect(new URL(asked[0]!.url).search).toBe('?location=work');
+  });
+
+  it('asks for the language that the panel is shown in', async () => {
+    const { client, asked } = clientOf(() => json({}));
+    await client.call('status', {}, 'work');
+    await client.call('run', { notebook: 'n.ipynb' }, '');
+    const asking = asked.map(item => item.headers.get('Accept-Language'));
+    expect(asking).toEqual(['ja', 'ja']);
   });
 
   it('posts parameters as JSON for what changes something', async () => {

@@ -46,8 +46,13 @@ export interface IClient {
 
 /** The one way to the server extension: what only reads is a GET, all else a POST with a JSON body. */
 export class Client implements IClient {
-  constructor(settings: ServerConnection.ISettings) {
+  /**
+   * @param settings Where the server is.
+   * @param language Language that the server words its sentences in, where it has them: `ja`.
+   */
+  constructor(settings: ServerConnection.ISettings, language = 'en') {
     this._settings = settings;
+    this._language = language;
   }
 
   hello(): Promise<IHello> {
@@ -82,7 +87,11 @@ export class Client implements IClient {
     try {
       response = await ServerConnection.makeRequest(
         url,
-        { ...init, cache: CACHE },
+        {
+          ...init,
+          cache: CACHE,
+          headers: { ...init.headers, 'Accept-Language': this._language }
+        },
         this._settings
       );
     } catch (error) {
@@ -100,6 +109,7 @@ export class Client implements IClient {
   }
 
   private readonly _settings: ServerConnection.ISettings;
+  private readonly _language: string;
 }
 
 /** A list becomes a repeated parameter and a table one `name=value` for each entry, as on the command line. */

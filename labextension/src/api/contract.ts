@@ -14,6 +14,7 @@ export const changedNouns = [
   'data',
   'job',
   'run',
+  'sweep',
   'review',
   'reviewer',
   'release',
@@ -56,6 +57,7 @@ export type CheckResult = (typeof checkResults)[number];
 export const reviewStates = [
   'CHECKING',
   'OPEN',
+  'CHANGES_REQUESTED',
   'APPROVED',
   'REJECTED',
   'STALE'
@@ -125,6 +127,106 @@ export interface IChange {
   readonly seq: number;
 }
 
+/** One metric of both models. */
+export interface IMetricPair {
+  /** The metric. */
+  readonly name: string;
+  /** The candidate's value; empty where it has none. */
+  readonly candidate: Figure | null;
+  /** The served model's value. */
+  readonly champion: Figure | null;
+  /** Lower end of the interval of the difference on the same rows; empty where only the runs' values are known. */
+  readonly low: Figure | null;
+  /** Upper end. */
+  readonly high: Figure | null;
+  /** Whether both answered the same holdout rows in the gate's own check. */
+  readonly is_tested: boolean;
+}
+
+/** One slice of the holdout rows. */
+export interface ISlicePair {
+  /** Which rows. */
+  readonly name: string;
+  /** How many; 0 where unknown. */
+  readonly rows: number;
+  /** The candidate's metric on them; empty where they are too few. */
+  readonly candidate: Figure | null;
+  /** The served model's, from its own review; empty where it was not measured. */
+  readonly champion: Figure | null;
+}
+
+/** One input or class of the model that is not what the served model has. */
+export interface IFeatureChange {
+  /** `added`, `dropped`, `retyped`, `moved` or `class`. */
+  readonly kind: string;
+  /** Which. */
+  readonly name: string;
+  /** As the served model has it. */
+  readonly before: string;
+  /** As the candidate has it. */
+  readonly after: string;
+}
+
+/** A code cell of the candidate's notebook. */
+export interface INotebookCell {
+  /** Its id: what a comment on it names. */
+  readonly id: string;
+  /** Its text. */
+  readonly source: string;
+}
+
+/** A candidate beside the model that was served when it was checked, and beside what the reader approved last. */
+export interface IReviewComparison {
+  /** The review. */
+  readonly review: string;
+  /** Name of the model. */
+  readonly model: string;
+  /** Stage it is asked for. */
+  readonly stage: string;
+  /** Model that was served there when the candidate was checked; empty where none was. */
+  readonly champion_digest: string;
+  /** Its version on the channel; 0 where none. */
+  readonly champion_version: number;
+  /** Run that made it. */
+  readonly champion_run: string;
+  /** Model that is served there now, the candidate itself perhaps; empty where none is. */
+  readonly served_digest: string;
+  /** Its version on the channel; 0 where none. */
+  readonly served_version: number;
+  /** Metrics of both. */
+  readonly metrics: readonly IMetricPair[];
+  /** Feature that slices are cut by; empty without that check. */
+  readonly slice_column: string;
+  /** The metric by slice. */
+  readonly slices: readonly ISlicePair[];
+  /** Changes of the model's signature. */
+  readonly features: readonly IFeatureChange[];
+  /** Datasets that differ, each as `data diff` shows it. */
+  readonly data: readonly IDataDiff[];
+  /** Packages that differ. */
+  readonly packages: readonly IDifference[];
+  /** Parameters, seeds, machine and code that differ. */
+  readonly settings: readonly IDifference[];
+  /** Commits between the two, oldest first. */
+  readonly commits: readonly string[];
+  /** What differs in code. */
+  readonly patch: readonly string[];
+  /** The code cells of the candidate's notebook, as it was executed. */
+  readonly cells: readonly INotebookCell[];
+  /** What differs between the notebooks' cells, outputs left out. */
+  readonly notebook: readonly string[];
+  /** What differs between them as they were executed, with outputs. */
+  readonly outputs: readonly string[];
+  /** What differs in the model card. */
+  readonly card: readonly string[];
+  /** Review of this model for this stage that the reader approved last; empty where none. */
+  readonly approved_review: string;
+  /** What changed since then: what is bound, before and after. */
+  readonly since_approval: readonly IDifference[];
+  /** What could not be compared, and why. */
+  readonly notes: readonly string[];
+}
+
 /** One version of one dataset. */
 export interface IDatasetVersion {
   /** `<path>@<first 12 hex digits of the digest>`. */
@@ -151,6 +253,8 @@ export interface IDatasetVersion {
   readonly is_current: boolean;
   /** How data and cache shared their bytes when it was recorded: `reflink` (blocks shared until one side is written), `hardlink` (one read-only file with two names), `copy` (stored twice) or empty (DVC did it). */
   readonly link: string;
+  /** Class that its data cards said when it was recorded; empty where none did. */
+  readonly data_class: string;
 }
 
 /** Whether the bytes of one dataset version are all there, by hashing them again. */
@@ -187,7 +291,7 @@ export interface IExportedEvidence {
   readonly model_digest: string;
   /** State of the review at the export. */
   readonly state: string;
-  /** Number of signed decisions in it. */
+  /** Number of statements in it, from the request to releases and rollbacks. */
   readonly statements: number;
   /** Number of files in it. */
   readonly files: number;
@@ -197,6 +301,32 @@ export interface IExportedEvidence {
   readonly size: number;
   /** Who signed the list of files; empty where the exporter's key may not, and then only what the reviewers signed is protected against somebody who writes the list anew. */
   readonly signed_by: string;
+}
+
+/** What a user of the tracking server may do with a model. */
+export interface IServerUser {
+  /** Registered model. */
+  readonly model: string;
+  /** User of the server. */
+  readonly user: string;
+  /** `READ`, `USE`, `EDIT`, `MANAGE` or `NO_PERMISSIONS`; `ADMIN` for administrators. */
+  readonly permission: string;
+  /** Whether they could move the model past the gate. */
+  readonly may_move: boolean;
+}
+
+/** A tracking server on which only the gate's own account touches the models that are served. */
+export interface IServerGate {
+  /** Its address. */
+  readonly server: string;
+  /** The gate's account. */
+  readonly account: string;
+  /** Models that it keeps. */
+  readonly models: readonly string[];
+  /** What everybody else may do with them. */
+  readonly users: readonly IServerUser[];
+  /** Whether nobody but the gate and the server's administrators may move any of them. */
+  readonly is_enforced: boolean;
 }
 
 /** One approval that a release rested on, as the journal's chain tells it. */
@@ -245,10 +375,26 @@ export interface IReleaseInterval {
   readonly evidence_digest: string;
   /** Weakest assurance among the approvals. */
   readonly assurance: string;
-  /** The approvals, in order. */
+  /** The approvals that it rested on, in order; of an override, that one statement. */
   readonly approvals: readonly IApproval[];
   /** Journal event that began the interval. */
   readonly seq: number;
+  /** Who approved; nobody where it was overridden. */
+  readonly approved_by: readonly string[];
+  /** Who let it through without the approvals; empty where they were there. */
+  readonly overridden_by: string;
+  /** Who signed the post-review of that override; empty while nobody has, and without an override. */
+  readonly looked_at_by: string;
+  /** UTC time at which the approvals expire or the override ends, from which on runners refuse; empty where they do not. */
+  readonly valid_until: string;
+  /** At the moment asked for: `served`; `ended`, where runners refused it because override or approvals had ended; `replaced` by what came after. */
+  readonly state: string;
+  /** What was changed past the gate meanwhile (alias, tag, artifact), and what was mended again. Runners served the released bytes all the same. */
+  readonly outside: readonly string[];
+  /** The command that exports what proves it. */
+  readonly evidence: string;
+  /** `signed` where people's names stood under listed keys, else `claimed`; empty for older releases. */
+  readonly names: string;
 }
 
 /** A watched folder as a list shows it. */
@@ -325,6 +471,30 @@ export interface ITargetCard {
   readonly running_jobs: number;
   /** Price with currency, source and date (`"0 JPY, own machine, 2026-11"`), or `"unknown"`. */
   readonly price_per_hour: string;
+  /** Cores that nobody uses now; -1 where the target cannot tell. */
+  readonly cpus_free: number;
+  /** GPUs it offers. */
+  readonly gpus: number;
+  /** GPUs that nobody uses now; -1 where the target cannot tell. */
+  readonly gpus_free: number;
+  /** Jobs of anybody that wait for it now; -1 where the target cannot tell. */
+  readonly queued_jobs: number;
+  /** What is left of a quota, in the target's own words; empty where there is none. */
+  readonly quota: string;
+  /** UTC time of the look that this card shows; a far target is not asked at every glance. */
+  readonly checked_at: string;
+}
+
+/** What a job asks for and may use at most; 0 where it does not ask. */
+export interface IResources {
+  /** Processors. */
+  readonly cpus: number;
+  /** Memory of all its processes together. */
+  readonly memory_bytes: number;
+  /** GPUs. */
+  readonly gpus: number;
+  /** Seconds from its start to its end. */
+  readonly time_limit_s: number;
 }
 
 /** A job as a list shows it. */
@@ -333,7 +503,7 @@ export interface IJobCard {
   readonly id: string;
   /** A JobState. */
   readonly state: JobState;
-  /** Why it is in this state: `cell_error`, `DeadKernelError`, …; empty where all is well. */
+  /** Why it is in this state: `cell_error`, `OOMKilled`, `Unschedulable: …`; empty where all is well. */
   readonly reason: string;
   /** Relative path of the source notebook. */
   readonly notebook: string;
@@ -361,6 +531,26 @@ export interface IJobCard {
   readonly output: string;
   /** `ename: evalue` of the cell that failed; empty where none did. */
   readonly error: string;
+  /** Place in the target's queue, from 1; 0 where it does not wait or the target cannot tell. */
+  readonly queue_position: number;
+  /** Whether the target answered when it was last asked; the job itself may be well all the same. */
+  readonly is_reachable: boolean;
+  /** Resident memory at the last heartbeat; 0 until known. */
+  readonly memory_bytes: number;
+  /** Seconds that earlier jobs of this notebook took on this target (median); 0 where there were none. */
+  readonly expected_s: Figure;
+  /** Machine that it was submitted on, where its directory lies; empty for jobs from before that was noted. */
+  readonly machine: string;
+}
+
+/** Files of a job that lie here now. */
+export interface IJobFiles {
+  /** The job. */
+  readonly job: string;
+  /** Their paths, relative to the project. */
+  readonly files: readonly string[];
+  /** How large they are together. */
+  readonly bytes: number;
 }
 
 /** One numbered event of a job. */
@@ -369,10 +559,28 @@ export interface IJobEvent {
   readonly seq: number;
   /** UTC time. */
   readonly at: string;
-  /** `start`, `cell_start`, `cell_end`, `out`, `metric`, `heartbeat`, `artifact` or `exit`. */
+  /** `start`, `cell_start`, `cell_end`, `out`, `metric`, `heartbeat`, `artifact`, `lost` or `exit`. */
   readonly kind: string;
   /** What the kind carries (`docs/architecture.md` lists it). */
   readonly data: Readonly<Record<string, unknown>>;
+}
+
+/** What of a project travels with a notebook to another machine. */
+export interface IBundleCard {
+  /** The notebook, relative to the project. */
+  readonly notebook: string;
+  /** Digest of the bundle; equal files give equal bundles. */
+  readonly digest: string;
+  /** Its size as it travels, compressed. */
+  readonly bytes: number;
+  /** How many files are in it. */
+  readonly files: number;
+  /** Size of these files. */
+  readonly unpacked_bytes: number;
+  /** The largest of them, with their size. */
+  readonly largest: Readonly<Record<string, number>>;
+  /** What lies in the project and does not travel, with the reason. */
+  readonly left_out: Readonly<Record<string, string>>;
 }
 
 /** One thing on the road. */
@@ -431,6 +639,8 @@ export interface IFeature {
   readonly name: string;
   /** `float32` for now: every engine takes one float tensor (rows, features). */
   readonly dtype: string;
+  /** Callers may leave it out by name; it is NaN then, which the model has to know how to take. */
+  readonly is_optional: boolean;
 }
 
 /** What the bytes are for. */
@@ -449,7 +659,7 @@ export interface IModelManifest {
   readonly classes: readonly string[];
   /** Metric that decides: `f1`, `accuracy`, `mae`, …. */
   readonly metric: string;
-  /** Direction of `metric`. */
+  /** Direction of `metric`; of a known metric it must be the one in metric. */
   readonly is_higher_better: boolean;
   /** A few rows, (rows, features). */
   readonly example_inputs: readonly (readonly Figure[])[];
@@ -555,6 +765,26 @@ export interface IReportFile {
   readonly language: string;
 }
 
+/** A receiver of notices. */
+export interface INoticeCard {
+  /** Its name in `workbench.toml`. */
+  readonly name: string;
+  /** `webhook`, `slack` or `mail`. */
+  readonly kind: string;
+  /** Patterns of the events it is told. */
+  readonly events: readonly string[];
+  /** Event up to which it was told. */
+  readonly told_seq: number;
+  /** Events that wait for it. */
+  readonly waiting: number;
+  /** Times the next one failed. */
+  readonly tries: number;
+  /** UTC time before which it is not tried again; empty where nothing failed. */
+  readonly due_at: string;
+  /** Why it failed last; empty where it did not. */
+  readonly error: string;
+}
+
 /** A stage of `dvc.yaml`. */
 export interface IStageCard {
   /** Its name. */
@@ -617,9 +847,9 @@ export interface IPolicyWarning {
 export interface IPolicyDemand {
   /** The stage. */
   readonly stage: string;
-  /** The check; `approvals` for the people. */
+  /** The check; `approvals` or a group's name for the people, `expiry` or `order` for the time, `checks` for the place. */
   readonly check: string;
-  /** `required`, `waivable`, `optional` or `people`. */
+  /** `required`, `waivable`, `optional`, `people`, `time` or `place`. */
   readonly kind: string;
   /** What it has to show. */
   readonly demand: string;
@@ -657,6 +887,44 @@ export interface IPolicyTrial {
   readonly is_same: boolean;
   /** Why it has the verdict after. */
   readonly reason: string;
+}
+
+/** `policy/reviewers` and `policy/revoked` beside the list of reviewers in force. */
+export interface IReviewersChange {
+  /** Digest of the list in force; empty where none is protected yet. */
+  readonly before: string;
+  /** Digest of the file. */
+  readonly after: string;
+  /** `new` (believed as it is until the first request), `in-force`, `narrower` (in force at once), `wider` (what was added counts for nothing), `proposed` or `signed`. */
+  readonly state: string;
+  /** What it allows beyond the list in force, in words. */
+  readonly wider: readonly string[];
+  /** Signatures that it needs. */
+  readonly needed: number;
+  /** Who signed and counts. */
+  readonly signers: readonly string[];
+  /** What is still to be signed, in words. */
+  readonly lacking: readonly string[];
+}
+
+/** The policy file beside the policy in force, and the list of reviewers. */
+export interface IPolicyChange {
+  /** Digest of the policy in force; empty where there was none yet. */
+  readonly before: string;
+  /** Digest of the file. */
+  readonly after: string;
+  /** `new`, `in-force`, `stricter` (needs nobody), `laxer` (denies everything), `proposed` or `signed`. */
+  readonly state: string;
+  /** Where it asks for less, in words. */
+  readonly laxer: readonly string[];
+  /** Signatures that it needs under the policy in force. */
+  readonly needed: number;
+  /** Who signed and counts. */
+  readonly signers: readonly string[];
+  /** What is still to be signed, in words: signatures, and those of groups of the policy in force. */
+  readonly lacking: readonly string[];
+  /** The same of the list of reviewers. */
+  readonly reviewers: IReviewersChange;
 }
 
 /** A model card in the project. */
@@ -755,6 +1023,18 @@ export interface IJournalEvent {
   readonly kind: string;
   /** `review:rv-…`. */
   readonly subject: string;
+}
+
+/** An event whose payload was erased; that it happened stays. */
+export interface IErasedPayload {
+  /** Its number. */
+  readonly seq: number;
+  /** Its kind. */
+  readonly kind: string;
+  /** What it happened to. */
+  readonly subject: string;
+  /** Digest of what it said. */
+  readonly data_digest: string;
 }
 
 /** Outcome of walking the journal's chain. */
@@ -1021,6 +1301,18 @@ export interface IReductionReport {
   readonly steps: readonly IReductionStep[];
 }
 
+/** Something that makes a release red until it is mended. */
+export interface IReleaseFault {
+  /** `out-of-band` (moved past the gate), `override-owed` (nobody has looked at an override since), `ended` (an approval or override that it rests on) or `unverifiable`. */
+  readonly kind: string;
+  /** What is wrong. */
+  readonly message: string;
+  /** What mends it. */
+  readonly hint: string;
+  /** Review that it is about; empty where it is about none. */
+  readonly review: string;
+}
+
 /** One release on a channel. */
 export interface IReleaseCard {
   /** `rl-…`. */
@@ -1049,6 +1341,48 @@ export interface IReleaseCard {
   readonly answering_after_ms: Figure;
   /** What did not work out and does not undo the release. */
   readonly notes: readonly string[];
+  /** What is wrong with it now: it is red until that is mended. */
+  readonly faults: readonly IReleaseFault[];
+  /** `signed` where who trained it signed the request and everybody with a hand in it had a listed key, else `claimed`; empty for older releases. */
+  readonly names: string;
+}
+
+/** A release whose statement, policy and bytes were verified just now. */
+export interface IVerifiedRelease {
+  /** Its channel. */
+  readonly channel: string;
+  /** Release that stands on it. */
+  readonly release: string;
+  /** Version within the channel. */
+  readonly version: number;
+  /** The bytes. */
+  readonly model_digest: string;
+  /** Review that allowed it. */
+  readonly review: string;
+  /** Who approved, or who overrode. */
+  readonly approvers: readonly string[];
+  /** Whether it rests on an override. */
+  readonly is_override: boolean;
+  /** UTC time at which the first of its approvals ends; empty where none does. */
+  readonly until: string;
+  /** Files that were verified. */
+  readonly files: number;
+  /** Folder that they were written into; empty where they were not. */
+  readonly into: string;
+}
+
+/** Something that was moved in MLflow's registry, or in a run's artifacts, past the gate. */
+export interface IOutOfBandChange {
+  /** Channel that it concerns. */
+  readonly channel: string;
+  /** `alias`, `version`, `tags` or `artifacts`. */
+  readonly what: string;
+  /** What was found. */
+  readonly message: string;
+  /** What mends it. */
+  readonly hint: string;
+  /** UTC time at which it was first seen. */
+  readonly seen_at: string;
 }
 
 /** A model runner. */
@@ -1149,11 +1483,13 @@ export interface ICheckReport {
   readonly tool: string;
   /** Numbers behind the summary (`estimate`, `low`, `high`, `baseline`, `rows`, …). */
   readonly figures: Readonly<Record<string, Figure>>;
+  /** The job it ran in, with target, machine and how it was confined there; empty where it ran in a child of the process that checked. */
+  readonly where: string;
 }
 
 /** One signed statement about a candidate. */
 export interface IDecision {
-  /** `approve`, `reject` or `waive`. */
+  /** `approve`, `changes-requested`, `reject`, `waive`, `override` or `post-review`. */
   readonly verdict: string;
   /** Who signed. */
   readonly principal: string;
@@ -1229,6 +1565,58 @@ export interface IReviewCard {
   readonly metrics: Readonly<Record<string, Figure>>;
   /** What was said about it, in order. */
   readonly comments: readonly IComment[];
+  /** Review that this one answers; empty where none. */
+  readonly follows: string;
+  /** UTC time at which an override of it ends; empty without one. */
+  readonly overridden_until: string;
+  /** Whether somebody overrode it and nobody has looked at it since. */
+  readonly owes_post_review: boolean;
+  /** Who signed for these check results; nobody in lists, which verify no signatures. */
+  readonly checked_by: readonly string[];
+  /** How much a release of it would prove now, an Assurance, tracking server left out; empty where nothing lets it through, and in lists. */
+  readonly assurance: Assurance;
+  /** `signed` where who trained it signed the request and everybody with a hand in it has a listed key, else `claimed`: the people named are who they say; empty as `assurance` is. */
+  readonly names: string;
+  /** Checks that stand in the way now and that policy lets reviewers waive. */
+  readonly waivable: readonly string[];
+  /** Who may override it now, as policy says; nobody where it cannot be overridden. */
+  readonly break_glass: readonly string[];
+  /** What to know of the classes of its data, in words: none is known, or a stricter one was. */
+  readonly remarks: readonly string[];
+}
+
+/** A review that lets its model through; what does not raises the error that says why. */
+export interface IReviewStatus {
+  /** The review. */
+  readonly review: string;
+  /** Name of the model. */
+  readonly model: string;
+  /** Stage it is let through to. */
+  readonly stage: string;
+  /** True. */
+  readonly is_allowed: boolean;
+  /** Whether it rests on an override. */
+  readonly is_override: boolean;
+  /** The bytes. */
+  readonly model_digest: string;
+  /** The checks. */
+  readonly checks: readonly ICheckReport[];
+}
+
+/** What somebody would sign, byte for byte. */
+export interface IStatementDraft {
+  /** The review. */
+  readonly review: string;
+  /** `approve`, `changes-requested`, `reject`, `waive`, `override`, `post-review` or `comment`. */
+  readonly verdict: string;
+  /** Purpose of the signature. */
+  readonly namespace: string;
+  /** UTC time that stands in it; hand it back as `at`, and these very bytes are signed. */
+  readonly at: string;
+  /** Digest of the bytes; hand it back as `shown`, and no others are. */
+  readonly digest: string;
+  /** The bytes: an in-toto Statement as canonical JSON. */
+  readonly text: string;
 }
 
 /** One line of `policy/reviewers`. */
@@ -1237,6 +1625,8 @@ export interface IReviewer {
   readonly principal: string;
   /** `SHA256:…`. */
   readonly fingerprint: string;
+  /** Whether the line counts; one that was added waits until others have signed for it. */
+  readonly is_in_force: boolean;
 }
 
 /** A run as a list shows it. */
@@ -1395,6 +1785,20 @@ export interface IRunArchive {
   readonly added: readonly string[];
 }
 
+/** A section of `workbench.toml` that has secrets read, or that names a server where this user would sign in. */
+export interface ISecretUse {
+  /** `tracking`, `journal`, `lineage`, `notices.<name>`, `targets.<name>`, its files, `watches.<name>` or `gate`. */
+  readonly section: string;
+  /** Sources by what they are for; never values. */
+  readonly reads: Readonly<Record<string, string>>;
+  /** Where what is read goes, in words. */
+  readonly goes_to: string;
+  /** Whether this user has agreed to just this. */
+  readonly is_trusted: boolean;
+  /** Digest of the section, for `WORKBENCH_TRUST`. */
+  readonly digest: string;
+}
+
 /** One kind of thing that could be freed, or was. */
 export interface IStorageReport {
   /** `deleted-runs`, `orphan-artifacts`, `jobs`, `blobs`, `leases`, `trash` or `dvc-cache`. */
@@ -1427,6 +1831,82 @@ export interface ITunedStore {
   readonly changes: readonly string[];
   /** How long it took. */
   readonly duration_s: Figure;
+}
+
+/** One point of a search. */
+export interface ITrialCard {
+  /** 0, 1, 2, … */
+  readonly number: number;
+  /** RUNNING, COMPLETE, PRUNED or FAILED. */
+  readonly state: string;
+  /** What it reached; None where it has no value. */
+  readonly value: Figure | null;
+  /** What was tried. */
+  readonly params: Readonly<Record<string, string>>;
+  /** Its last job; empty while none was submitted. */
+  readonly job: string;
+  /** MLflow run of that job; empty until known. */
+  readonly run: string;
+  /** Seconds that the job took; 0 until it has ended. */
+  readonly duration_s: Figure;
+  /** Why it was pruned or failed; empty where all is well. */
+  readonly reason: string;
+}
+
+/** A search over the parameters of a notebook. */
+export interface ISweepCard {
+  /** `sw-…`. */
+  readonly id: string;
+  /** RUNNING, SUCCEEDED, FAILED or CANCELLED, as a JobState. */
+  readonly state: JobState;
+  /** Relative path of the notebook. */
+  readonly notebook: string;
+  /** Name of the target. */
+  readonly target: string;
+  /** What is looked at; empty until the first trial says which one it logs. */
+  readonly metric: string;
+  /** `maximize` or `minimize`. */
+  readonly direction: string;
+  /** `tpe`, `random` or `grid`. */
+  readonly sampler: string;
+  /** `median` or `none`. */
+  readonly pruner: string;
+  /** How many there will be at most. */
+  readonly trials: number;
+  /** How many run at the same time. */
+  readonly parallel: number;
+  /** Trials that run now. */
+  readonly running: number;
+  /** Trials with a value. */
+  readonly complete: number;
+  /** Trials that were ended early because others did better. */
+  readonly pruned: number;
+  /** Trials without a value. */
+  readonly failed: number;
+  /** Number of the best one; -1 while there is none. */
+  readonly best_trial: number;
+  /** What it reached; None while there is none. */
+  readonly best_value: Figure | null;
+  /** What it tried. */
+  readonly best_params: Readonly<Record<string, string>>;
+  /** Its MLflow run. */
+  readonly best_run: string;
+  /** The parent MLflow run of all; empty until known. */
+  readonly run: string;
+  /** Its name. */
+  readonly name: string;
+  /** Who asked for it. */
+  readonly actor: string;
+  /** UTC time. */
+  readonly started_at: string;
+  /** UTC time; empty while it runs. */
+  readonly ended_at: string;
+  /** What keeps it from going on, or why it failed; empty where all is well. */
+  readonly error: string;
+  /** What can be done with it now, as a command; empty where nothing suggests itself. */
+  readonly offer: string;
+  /** Every trial, in order; only where one sweep is shown. */
+  readonly history: readonly ITrialCard[];
 }
 
 /** How the cells of one column are read. */
@@ -1694,6 +2174,12 @@ export const verbs = {
   doctor: { method: 'GET', path: 'doctor', permission: 'read' },
   'store tune': { method: 'POST', path: 'store/tune', permission: 'operate' },
   run: { method: 'POST', path: 'run', permission: 'run' },
+  bundle: { method: 'GET', path: 'bundle', permission: 'read' },
+  sweep: { method: 'POST', path: 'sweep', permission: 'run' },
+  sweeps: { method: 'GET', path: 'sweeps', permission: 'read' },
+  'sweep show': { method: 'GET', path: 'sweep/show', permission: 'read' },
+  'sweep request': { method: 'POST', path: 'sweep/request', permission: 'run' },
+  'sweep cancel': { method: 'POST', path: 'sweep/cancel', permission: 'run' },
   pipeline: { method: 'GET', path: 'pipeline', permission: 'read' },
   'pipeline add': { method: 'POST', path: 'pipeline/add', permission: 'run' },
   'pipeline run': { method: 'POST', path: 'pipeline/run', permission: 'run' },
@@ -1747,11 +2233,19 @@ export const verbs = {
     permission: 'run'
   },
   'lineage emit': { method: 'POST', path: 'lineage/emit', permission: 'run' },
+  secrets: { method: 'GET', path: 'secrets', permission: 'read' },
+  'secrets trust': {
+    method: 'POST',
+    path: 'secrets/trust',
+    permission: 'operate'
+  },
   targets: { method: 'GET', path: 'targets', permission: 'read' },
   jobs: { method: 'GET', path: 'jobs', permission: 'read' },
   'jobs show': { method: 'GET', path: 'jobs/show', permission: 'read' },
   logs: { method: 'GET', path: 'logs', permission: 'read' },
   cancel: { method: 'POST', path: 'cancel', permission: 'run' },
+  retry: { method: 'POST', path: 'retry', permission: 'run' },
+  fetch: { method: 'POST', path: 'fetch', permission: 'run' },
   'identity create': {
     method: 'POST',
     path: 'identity/create',
@@ -1780,6 +2274,33 @@ export const verbs = {
     path: 'review/reject',
     permission: 'review'
   },
+  'review request-changes': {
+    method: 'POST',
+    path: 'review/request-changes',
+    permission: 'review'
+  },
+  'review status': { method: 'POST', path: 'review/status', permission: 'run' },
+  'review check': {
+    method: 'POST',
+    path: 'review/check',
+    permission: 'review'
+  },
+  'review compare': {
+    method: 'GET',
+    path: 'review/compare',
+    permission: 'read'
+  },
+  'review draft': { method: 'GET', path: 'review/draft', permission: 'read' },
+  'review override': {
+    method: 'POST',
+    path: 'review/override',
+    permission: 'review'
+  },
+  'review post-review': {
+    method: 'POST',
+    path: 'review/post-review',
+    permission: 'review'
+  },
   'evidence export': {
     method: 'POST',
     path: 'evidence/export',
@@ -1803,15 +2324,35 @@ export const verbs = {
   },
   'policy test': { method: 'GET', path: 'policy/test', permission: 'read' },
   'policy try': { method: 'GET', path: 'policy/try', permission: 'read' },
+  policy: { method: 'GET', path: 'policy', permission: 'read' },
+  'policy propose': {
+    method: 'POST',
+    path: 'policy/propose',
+    permission: 'review'
+  },
+  'policy sign': { method: 'POST', path: 'policy/sign', permission: 'review' },
   'card create': { method: 'POST', path: 'card/create', permission: 'run' },
   'card show': { method: 'GET', path: 'card/show', permission: 'read' },
+  notices: { method: 'GET', path: 'notices', permission: 'read' },
+  'notices send': {
+    method: 'POST',
+    path: 'notices/send',
+    permission: 'operate'
+  },
   releases: { method: 'GET', path: 'releases', permission: 'read' },
   release: { method: 'POST', path: 'release', permission: 'release' },
   rollback: { method: 'POST', path: 'rollback', permission: 'release' },
+  verify: { method: 'POST', path: 'verify', permission: 'run' },
   history: { method: 'GET', path: 'history', permission: 'read' },
   runners: { method: 'GET', path: 'runners', permission: 'read' },
   serve: { method: 'POST', path: 'serve', permission: 'operate' },
   stop: { method: 'POST', path: 'stop', permission: 'operate' },
+  'gate server-setup': {
+    method: 'POST',
+    path: 'gate/server-setup',
+    permission: 'operate'
+  },
+  'gate watch': { method: 'POST', path: 'gate/watch', permission: 'operate' },
   monitor: { method: 'GET', path: 'monitor', permission: 'read' },
   'monitor check': {
     method: 'POST',
@@ -1832,6 +2373,7 @@ export const verbs = {
   report: { method: 'POST', path: 'report', permission: 'run' },
   'audit verify': { method: 'GET', path: 'audit/verify', permission: 'read' },
   'audit log': { method: 'GET', path: 'audit/log', permission: 'read' },
+  'audit erase': { method: 'POST', path: 'audit/erase', permission: 'operate' },
   'audit checkpoint': {
     method: 'POST',
     path: 'audit/checkpoint',
@@ -1868,6 +2410,84 @@ export interface IRunParams {
   readonly name?: string;
   /** YAML, JSON or TOML file with values for parameters; `params.yaml:train` takes a part of it. Values given with `params` go before those of the file. Default: "". */
   readonly params_file?: string;
+  /** Processors that it asks for and may use at most; 0 does not ask. Default: 0. */
+  readonly cpus?: number;
+  /** Memory that it asks for and may use at most: `8GiB`. Default: "". */
+  readonly memory?: string;
+  /** GPUs that it asks for. Default: 0. */
+  readonly gpus?: number;
+  /** After this long it is interrupted and saved: `2h30m`. Default: "". */
+  readonly time_limit?: string;
+}
+
+/** What `bundle` takes. */
+export interface IBundleParams {
+  /** Path of the notebook, relative to the project or to the working directory. */
+  readonly notebook: string;
+  /** How much it may come to, in megabytes; a target's `bundle_limit_mb` says what holds there. Default: 50.0. */
+  readonly limit_mb?: number;
+}
+
+/** What `sweep` takes. */
+export interface ISweepParams {
+  /** Path of the notebook, relative to the project or to the working directory. */
+  readonly notebook: string;
+  /** TOML file that says what may be tried: `depth = {type = "int", low = 2, high = 12}`. */
+  readonly space: string;
+  /** How many points are tried at most; for a grid, by default all of them. Default: 0. */
+  readonly trials?: number;
+  /** How many run at the same time. Default: 1. */
+  readonly parallel?: number;
+  /** Name of a target in workbench.toml; `local` is always there. Default: "local". */
+  readonly target?: string;
+  /** Metric that counts, its last value; by default the only one that the notebook logs. Default: "". */
+  readonly metric?: string;
+  /** `maximize` or `minimize`. Default: "maximize". */
+  readonly direction?: string;
+  /** How points are chosen: `tpe` learns from those before, `random`, or `grid` for every one. Default: "tpe". */
+  readonly sampler?: string;
+  /** `median` ends a trial that is worse than half of those before it were at the same step. Default: "none". */
+  readonly pruner?: string;
+  /** Name of the parent run; by default the notebook's. Default: "". */
+  readonly name?: string;
+  /** The same seed tries the same points, where one runs at a time and nothing is interrupted. Default: 0. */
+  readonly seed?: number;
+  /** Processors that each trial asks for and may use at most; 0 does not ask. Default: 0. */
+  readonly cpus?: number;
+  /** Memory that each trial asks for and may use at most: `8GiB`. Default: "". */
+  readonly memory?: string;
+  /** GPUs that each trial asks for. Default: 0. */
+  readonly gpus?: number;
+  /** After this long a trial is interrupted and saved, and has failed: `2h30m`. Default: "". */
+  readonly time_limit?: string;
+}
+
+/** What `sweeps` takes. */
+export interface ISweepsParams {
+  /** At most so many. Default: 50. */
+  readonly limit?: number;
+}
+
+/** What `sweep show` takes. */
+export interface ISweepShowParams {
+  /** Its id, or a unique beginning of it. */
+  readonly sweep: string;
+}
+
+/** What `sweep request` takes. */
+export interface ISweepRequestParams {
+  /** Id of the sweep, or a unique beginning of it. */
+  readonly sweep: string;
+  /** The stage, as `policy/gate.toml` names it. Default: "production". */
+  readonly to?: string;
+  /** Return when the checks are done instead of at once. Default: false. */
+  readonly wait?: boolean;
+}
+
+/** What `sweep cancel` takes. */
+export interface ISweepCancelParams {
+  /** Its id, or a unique beginning of it. */
+  readonly sweep: string;
 }
 
 /** What `pipeline add` takes. */
@@ -2314,6 +2934,18 @@ export interface ILineageExportParams {
   readonly format?: string;
 }
 
+/** What `secrets trust` takes. */
+export interface ISecretsTrustParams {
+  /** Names as `mlops secrets` lists them: notices.chat, targets.gpu-box, gate. */
+  readonly sections: readonly string[];
+}
+
+/** What `targets` takes. */
+export interface ITargetsParams {
+  /** Ask far targets again, however lately they answered. Default: false. */
+  readonly refresh?: boolean;
+}
+
 /** What `jobs` takes. */
 export interface IJobsParams {
   /** At most so many. Default: 50. */
@@ -2340,6 +2972,20 @@ export interface ICancelParams {
   readonly job: string;
 }
 
+/** What `retry` takes. */
+export interface IRetryParams {
+  /** Its id, or a unique beginning of it. */
+  readonly job: string;
+}
+
+/** What `fetch` takes. */
+export interface IFetchParams {
+  /** Its id, or a unique beginning of it. */
+  readonly job: string;
+  /** Which files: `output.ipynb`, `artifacts/*`, `work/out/**`, at any depth. */
+  readonly patterns: readonly string[];
+}
+
 /** What `identity create` takes. */
 export interface IIdentityCreateParams {
   /** Where the private key goes; `~/.ssh/id_ed25519` by default. Default: "". */
@@ -2350,10 +2996,12 @@ export interface IIdentityCreateParams {
 
 /** What `reviewers add` takes. */
 export interface IReviewersAddParams {
-  /** Who it is, usually a mail address. */
+  /** Who it is, usually a mail address; several names of one person with commas between, of which the first is recorded. */
   readonly principal: string;
   /** Path of an `id_….pub`, or the line in it. */
   readonly public_key: string;
+  /** What it may sign, where not everything: `check`, `comment`, `approve`, …. Default: []. */
+  readonly only?: readonly string[];
 }
 
 /** What `review show` takes. */
@@ -2378,6 +3026,10 @@ export interface IReviewApproveParams {
   readonly review: string;
   /** What you looked at; it becomes part of what you sign. Default: "". */
   readonly reason?: string;
+  /** UTC time of signing, as `review draft` showed it; now by default. Default: "". */
+  readonly at?: string;
+  /** Digest of the statement, as `review draft` showed it; another is not signed. Default: "". */
+  readonly shown?: string;
 }
 
 /** What `review reject` takes. */
@@ -2386,6 +3038,80 @@ export interface IReviewRejectParams {
   readonly review: string;
   /** What has to change; it becomes part of what you sign. */
   readonly reason: string;
+  /** UTC time of signing, as `review draft` showed it; now by default. Default: "". */
+  readonly at?: string;
+  /** Digest of the statement, as `review draft` showed it; another is not signed. Default: "". */
+  readonly shown?: string;
+}
+
+/** What `review request-changes` takes. */
+export interface IReviewRequestChangesParams {
+  /** Review id, or the beginning of one that no other review shares. */
+  readonly review: string;
+  /** What has to change; it becomes part of what you sign. */
+  readonly reason: string;
+  /** UTC time of signing, as `review draft` showed it; now by default. Default: "". */
+  readonly at?: string;
+  /** Digest of the statement, as `review draft` showed it; another is not signed. Default: "". */
+  readonly shown?: string;
+}
+
+/** What `review status` takes. */
+export interface IReviewStatusParams {
+  /** Review id, or the beginning of one that no other review shares. */
+  readonly review: string;
+  /** Also write JUnit XML here, whatever comes out. Default: "". */
+  readonly junit?: string;
+}
+
+/** What `review check` takes. */
+export interface IReviewCheckParams {
+  /** Review id, or the beginning of one that no other review shares. */
+  readonly review: string;
+}
+
+/** What `review compare` takes. */
+export interface IReviewCompareParams {
+  /** Review id, or the beginning of one that no other review shares. */
+  readonly review: string;
+}
+
+/** What `review draft` takes. */
+export interface IReviewDraftParams {
+  /** Review id, or the beginning of one that no other review shares. */
+  readonly review: string;
+  /** `approve`, `changes-requested`, `reject`, `waive`, `override`, `post-review` or `comment`. Default: "approve". */
+  readonly verdict?: string;
+  /** What you would say. Default: "". */
+  readonly reason?: string;
+  /** The check that you would waive. Default: "". */
+  readonly check?: string;
+  /** What you would comment on; the whole by default. Default: "". */
+  readonly on?: string;
+}
+
+/** What `review override` takes. */
+export interface IReviewOverrideParams {
+  /** Review id, or the beginning of one that no other review shares. */
+  readonly review: string;
+  /** Why it cannot wait, in at least 20 characters; it becomes part of what you sign. */
+  readonly reason: string;
+  /** UTC time of signing, as `review draft` showed it; now by default. Default: "". */
+  readonly at?: string;
+  /** Digest of the statement, as `review draft` showed it; another is not signed. Default: "". */
+  readonly shown?: string;
+}
+
+/** What `review post-review` takes. */
+export interface IReviewPostReviewParams {
+  /** Review id, or the beginning of one that no other review shares. */
+  readonly review: string;
+  /** What you found, in at least 20 characters; it becomes part of what you sign. */
+  readonly reason: string;
+  /** UTC time of signing, as `review draft` showed it; now by default. Default: "". */
+  readonly at?: string;
+  /** Digest of the statement, as `review draft` showed it; another is not signed. Default: "". */
+  readonly shown?: string;
 }
 
 /** What `evidence export` takes. */
@@ -2408,6 +3134,10 @@ export interface IReviewWaiveParams {
   readonly check: string;
   /** Why, in at least 20 characters; it becomes part of what you sign. */
   readonly reason: string;
+  /** UTC time of signing, as `review draft` showed it; now by default. Default: "". */
+  readonly at?: string;
+  /** Digest of the statement, as `review draft` showed it; another is not signed. Default: "". */
+  readonly shown?: string;
 }
 
 /** What `review comment` takes. */
@@ -2418,6 +3148,10 @@ export interface IReviewCommentParams {
   readonly text: string;
   /** What it is about: `check:<name>`, `metric:<name>` or `cell:<id>`; the whole by default. Default: "". */
   readonly on?: string;
+  /** UTC time of signing, as `review draft` showed it; now by default. Default: "". */
+  readonly at?: string;
+  /** Digest of the statement, as `review draft` showed it; another is not signed. Default: "". */
+  readonly shown?: string;
 }
 
 /** What `policy lint` takes. */
@@ -2444,6 +3178,18 @@ export interface IPolicyTestParams {
 export interface IPolicyTryParams {
   /** The policy to try. */
   readonly path: string;
+}
+
+/** What `policy propose` takes. */
+export interface IPolicyProposeParams {
+  /** Why it should be so. */
+  readonly reason: string;
+}
+
+/** What `policy sign` takes. */
+export interface IPolicySignParams {
+  /** What you looked at; it becomes part of what you sign. Default: "". */
+  readonly reason?: string;
 }
 
 /** What `card create` takes. */
@@ -2474,6 +3220,14 @@ export interface IRollbackParams {
   readonly to?: string;
 }
 
+/** What `verify` takes. */
+export interface IVerifyParams {
+  /** A channel (`churn@production`), or a folder with a model that must be what is released on one. */
+  readonly what: string;
+  /** Write the verified bytes into this folder, which must be empty or absent. Default: "". */
+  readonly into?: string;
+}
+
 /** What `history` takes. */
 export interface IHistoryParams {
   /** A model's name, for all its channels, or one channel: `<model>@<stage>`. */
@@ -2494,6 +3248,22 @@ export interface IServeParams {
 export interface IStopParams {
   /** Channel it follows. */
   readonly channel: string;
+}
+
+/** What `gate server-setup` takes. */
+export interface IGateServerSetupParams {
+  /** Names of the models. */
+  readonly models: readonly string[];
+  /** An administrator of the server. Default: "admin". */
+  readonly admin?: string;
+  /** Where their password comes from: `env:NAME`, `file:/path`, `keyring:service/user`. Default: "env:MLFLOW_AUTH_ADMIN_PASSWORD". */
+  readonly admin_password?: string;
+}
+
+/** What `gate watch` takes. */
+export interface IGateWatchParams {
+  /** Do not read and digest artifacts. Default: false. */
+  readonly quick?: boolean;
 }
 
 /** What `monitor check` takes. */
@@ -2544,6 +3314,14 @@ export interface IAuditLogParams {
   readonly after?: number;
 }
 
+/** What `audit erase` takes. */
+export interface IAuditEraseParams {
+  /** Number of the event: `mlops audit log`. */
+  readonly seq: number;
+  /** Why; kept in the store, not in the journal. */
+  readonly reason: string;
+}
+
 /** What `audit checkpoint` takes. */
 export interface IAuditCheckpointParams {
   /** `git` for a ref beside the branches (push it: `git push origin 'refs/workbench/*'`), a folder or a URL that fsspec opens. Default: "git". */
@@ -2565,6 +3343,12 @@ export interface IVerbParams {
   readonly doctor: Readonly<Record<string, never>>;
   readonly 'store tune': IStoreTuneParams;
   readonly run: IRunParams;
+  readonly bundle: IBundleParams;
+  readonly sweep: ISweepParams;
+  readonly sweeps: ISweepsParams;
+  readonly 'sweep show': ISweepShowParams;
+  readonly 'sweep request': ISweepRequestParams;
+  readonly 'sweep cancel': ISweepCancelParams;
   readonly pipeline: Readonly<Record<string, never>>;
   readonly 'pipeline add': IPipelineAddParams;
   readonly 'pipeline run': IPipelineRunParams;
@@ -2614,11 +3398,15 @@ export interface IVerbParams {
   readonly lineage: ILineageParams;
   readonly 'lineage export': ILineageExportParams;
   readonly 'lineage emit': Readonly<Record<string, never>>;
-  readonly targets: Readonly<Record<string, never>>;
+  readonly secrets: Readonly<Record<string, never>>;
+  readonly 'secrets trust': ISecretsTrustParams;
+  readonly targets: ITargetsParams;
   readonly jobs: IJobsParams;
   readonly 'jobs show': IJobsShowParams;
   readonly logs: ILogsParams;
   readonly cancel: ICancelParams;
+  readonly retry: IRetryParams;
+  readonly fetch: IFetchParams;
   readonly 'identity create': IIdentityCreateParams;
   readonly reviewers: Readonly<Record<string, never>>;
   readonly 'reviewers add': IReviewersAddParams;
@@ -2627,6 +3415,13 @@ export interface IVerbParams {
   readonly 'review request': IReviewRequestParams;
   readonly 'review approve': IReviewApproveParams;
   readonly 'review reject': IReviewRejectParams;
+  readonly 'review request-changes': IReviewRequestChangesParams;
+  readonly 'review status': IReviewStatusParams;
+  readonly 'review check': IReviewCheckParams;
+  readonly 'review compare': IReviewCompareParams;
+  readonly 'review draft': IReviewDraftParams;
+  readonly 'review override': IReviewOverrideParams;
+  readonly 'review post-review': IReviewPostReviewParams;
   readonly 'evidence export': IEvidenceExportParams;
   readonly 'review waive': IReviewWaiveParams;
   readonly 'review comment': IReviewCommentParams;
@@ -2634,15 +3429,23 @@ export interface IVerbParams {
   readonly 'policy explain': IPolicyExplainParams;
   readonly 'policy test': IPolicyTestParams;
   readonly 'policy try': IPolicyTryParams;
+  readonly policy: Readonly<Record<string, never>>;
+  readonly 'policy propose': IPolicyProposeParams;
+  readonly 'policy sign': IPolicySignParams;
   readonly 'card create': ICardCreateParams;
   readonly 'card show': ICardShowParams;
+  readonly notices: Readonly<Record<string, never>>;
+  readonly 'notices send': Readonly<Record<string, never>>;
   readonly releases: Readonly<Record<string, never>>;
   readonly release: IReleaseParams;
   readonly rollback: IRollbackParams;
+  readonly verify: IVerifyParams;
   readonly history: IHistoryParams;
   readonly runners: Readonly<Record<string, never>>;
   readonly serve: IServeParams;
   readonly stop: IStopParams;
+  readonly 'gate server-setup': IGateServerSetupParams;
+  readonly 'gate watch': IGateWatchParams;
   readonly monitor: Readonly<Record<string, never>>;
   readonly 'monitor check': IMonitorCheckParams;
   readonly alerts: IAlertsParams;
@@ -2651,6 +3454,7 @@ export interface IVerbParams {
   readonly report: IReportParams;
   readonly 'audit verify': IAuditVerifyParams;
   readonly 'audit log': IAuditLogParams;
+  readonly 'audit erase': IAuditEraseParams;
   readonly 'audit checkpoint': IAuditCheckpointParams;
   readonly 'audit export': IAuditExportParams;
 }
@@ -2662,6 +3466,12 @@ export interface IVerbResults {
   readonly doctor: readonly IFinding[];
   readonly 'store tune': ITunedStore;
   readonly run: IJobCard;
+  readonly bundle: IBundleCard;
+  readonly sweep: ISweepCard;
+  readonly sweeps: readonly ISweepCard[];
+  readonly 'sweep show': ISweepCard;
+  readonly 'sweep request': IReviewCard;
+  readonly 'sweep cancel': ISweepCard;
   readonly pipeline: readonly IStageCard[];
   readonly 'pipeline add': IStageCard;
   readonly 'pipeline run': IPipelineRun;
@@ -2711,11 +3521,15 @@ export interface IVerbResults {
   readonly lineage: ILineage;
   readonly 'lineage export': ILineageExport;
   readonly 'lineage emit': ILineageExport;
+  readonly secrets: readonly ISecretUse[];
+  readonly 'secrets trust': readonly ISecretUse[];
   readonly targets: readonly ITargetCard[];
   readonly jobs: readonly IJobCard[];
   readonly 'jobs show': IJobCard;
   readonly logs: readonly IJobEvent[];
   readonly cancel: IJobCard;
+  readonly retry: IJobCard;
+  readonly fetch: IJobFiles;
   readonly 'identity create': IReviewer;
   readonly reviewers: readonly IReviewer[];
   readonly 'reviewers add': IReviewer;
@@ -2724,6 +3538,13 @@ export interface IVerbResults {
   readonly 'review request': IReviewCard;
   readonly 'review approve': IReviewCard;
   readonly 'review reject': IReviewCard;
+  readonly 'review request-changes': IReviewCard;
+  readonly 'review status': IReviewStatus;
+  readonly 'review check': IReviewCard;
+  readonly 'review compare': IReviewComparison;
+  readonly 'review draft': IStatementDraft;
+  readonly 'review override': IReviewCard;
+  readonly 'review post-review': IReviewCard;
   readonly 'evidence export': IExportedEvidence;
   readonly 'review waive': IReviewCard;
   readonly 'review comment': IReviewCard;
@@ -2731,15 +3552,23 @@ export interface IVerbResults {
   readonly 'policy explain': readonly IPolicyDemand[];
   readonly 'policy test': readonly IPolicyCase[];
   readonly 'policy try': readonly IPolicyTrial[];
+  readonly policy: IPolicyChange;
+  readonly 'policy propose': IPolicyChange;
+  readonly 'policy sign': IPolicyChange;
   readonly 'card create': IModelCard;
   readonly 'card show': IModelCard;
+  readonly notices: readonly INoticeCard[];
+  readonly 'notices send': readonly INoticeCard[];
   readonly releases: readonly IReleaseCard[];
   readonly release: IReleaseCard;
   readonly rollback: IReleaseCard;
+  readonly verify: IVerifiedRelease;
   readonly history: readonly IReleaseInterval[];
   readonly runners: readonly IRunnerCard[];
   readonly serve: IRunnerCard;
   readonly stop: IRunnerCard;
+  readonly 'gate server-setup': IServerGate;
+  readonly 'gate watch': readonly IOutOfBandChange[];
   readonly monitor: readonly IMonitorCard[];
   readonly 'monitor check': IMonitorCard;
   readonly alerts: readonly IAlertCard[];
@@ -2748,6 +3577,7 @@ export interface IVerbResults {
   readonly report: IReportFile;
   readonly 'audit verify': IAuditReport;
   readonly 'audit log': readonly IJournalEvent[];
+  readonly 'audit erase': IErasedPayload;
   readonly 'audit checkpoint': ICheckpoint;
   readonly 'audit export': IExportedJournal;
 }

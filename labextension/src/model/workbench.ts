@@ -14,6 +14,7 @@ import type {
   IRunCard,
   IRunnerCard,
   IStageCard,
+  ISweepCard,
   ITargetCard,
   IVerbParams,
   IVerbResults,
@@ -48,6 +49,7 @@ export class Workbench implements IDisposable {
     this.data = new Resource(() => this._read('data', {}));
     this.watches = new Resource(() => this._read('watches', {}));
     this.stages = new Resource(() => this._read('pipeline', {}));
+    this.sweeps = new Resource(() => this._read('sweeps', {}));
     this.targets = new Resource(() => this._read('targets', {}));
     this.reviews = new Resource(() => this._read('reviews', {}));
     this.releases = new Resource(() => this._read('releases', {}));
@@ -61,6 +63,7 @@ export class Workbench implements IDisposable {
   readonly data: Resource<readonly IDatasetVersion[]>;
   readonly watches: Resource<readonly IWatchCard[]>;
   readonly stages: Resource<readonly IStageCard[]>;
+  readonly sweeps: Resource<readonly ISweepCard[]>;
   readonly targets: Resource<readonly ITargetCard[]>;
   readonly reviews: Resource<readonly IReviewCard[]>;
   readonly releases: Resource<readonly IReleaseCard[]>;
@@ -232,7 +235,9 @@ export class Workbench implements IDisposable {
       data: [this.data, this.watches, this.stages],
       job: [this.jobs, this.runs, this.targets],
       run: [this.runs],
-      review: [this.reviews],
+      sweep: [this.sweeps],
+      // An override makes a release red, and a post-review ends that.
+      review: [this.reviews, this.releases],
       reviewer: [this.reviews],
       release: [this.releases, this.runners, this.reviews],
       // A folder's lag grows without an event; runners are looked at again and again anyway.

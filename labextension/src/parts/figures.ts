@@ -19,6 +19,14 @@ export function formatFigure(
   return new Intl.NumberFormat(locale, options).format(value);
 }
 
+/** Return a difference with its sign, to four decimals where it has so many. */
+export function formatChange(value: number, locale: string): string {
+  return new Intl.NumberFormat(locale, {
+    signDisplay: 'exceptZero',
+    maximumFractionDigits: 4
+  }).format(value);
+}
+
 /** Return a share as a percentage. */
 export function formatShare(value: Figure, locale: string): string {
   return value === null

@@ -1,5 +1,8 @@
 import { ReactWidget } from '@jupyterlab/ui-components';
+import type { ISignal } from '@lumino/signaling';
+import { Signal } from '@lumino/signaling';
 import type { ReactElement } from 'react';
+import type { IProblem } from '../api/contract';
 
 /** A Lumino widget around one React element. */
 export class ViewWidget extends ReactWidget {
@@ -21,20 +24,39 @@ export class ViewWidget extends ReactWidget {
   private readonly _view: ReactElement;
 }
 
+/** Draws a form, tells each new value, and shows what was refused. */
+export type DrawForm<T> = (
+  value: T,
+  onChange: (value: T) => void,
+  problem: IProblem | null
+) => ReactElement;
+
 /** A dialog's body with a value. */
 export class FormWidget<T> extends ReactWidget {
   /**
    * @param initial The value before anything is typed.
-   * @param form Draws the form and tells each new value.
+   * @param form Draws the form.
    */
-  constructor(
-    initial: T,
-    form: (value: T, onChange: (value: T) => void) => ReactElement
-  ) {
+  constructor(initial: T, form: DrawForm<T>) {
     super();
     this.addClass('wb-Form');
     this._value = initial;
     this._form = form;
+  }
+
+  /** Another value. */
+  get changed(): ISignal<this, T> {
+    return this._changed;
+  }
+
+  /** What was refused, for as long as it stands in the form. */
+  get problem(): IProblem | null {
+    return this._problem;
+  }
+
+  set problem(problem: IProblem | null) {
+    this._problem = problem;
+    this.update();
   }
 
   /** What the dialog hands back. */
@@ -43,15 +65,19 @@ export class FormWidget<T> extends ReactWidget {
   }
 
   protected override render(): ReactElement {
-    return this._form(this._value, value => {
-      this._value = value;
-      this.update();
-    });
+    return this._form(
+      this._value,
+      value => {
+        this._value = value;
+        this.update();
+        this._changed.emit(value);
+      },
+      this._problem
+    );
   }
 
   private _value: T;
-  private readonly _form: (
-    value: T,
-    onChange: (value: T) => void
-  ) => ReactElement;
+  private _problem: IProblem | null = null;
+  private readonly _changed = new Signal<this, T>(this);
+  private readonly _form: DrawForm<T>;
 }

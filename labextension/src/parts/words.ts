@@ -54,6 +54,10 @@ export function reviewWord(
   const words: Record<ReviewState, IWord> = {
     CHECKING: { tone: 'busy', label: trans.__('Checking') },
     OPEN: { tone: 'wait', label: trans.__('In review') },
+    CHANGES_REQUESTED: {
+      tone: 'warn',
+      label: trans.__('Changes requested')
+    },
     APPROVED: { tone: 'good', label: trans.__('Approved') },
     REJECTED: { tone: 'bad', label: trans.__('Rejected') },
     STALE: { tone: 'warn', label: trans.__('Stale') }
@@ -103,7 +107,13 @@ export function verdictWord(verdict: string, trans: TranslationBundle): IWord {
   const words: Record<string, IWord> = {
     approve: { tone: 'good', label: trans.__('Approved') },
     reject: { tone: 'bad', label: trans.__('Rejected') },
-    waive: { tone: 'idle', label: trans.__('Waived') }
+    'changes-requested': {
+      tone: 'warn',
+      label: trans.__('Changes requested')
+    },
+    waive: { tone: 'idle', label: trans.__('Waived') },
+    override: { tone: 'bad', label: trans.__('Overridden') },
+    'post-review': { tone: 'good', label: trans.__('Looked at afterwards') }
   };
   return words[verdict] ?? { tone: 'idle', label: verdict };
 }
@@ -122,6 +132,48 @@ export function assuranceText(
   return texts[assurance as Assurance] ?? assurance;
 }
 
+/** Return whether the names of requester, author and the others stand under keys; empty where nobody knows. */
+export function namesText(names: string, trans: TranslationBundle): string {
+  const texts: Record<string, string> = {
+    signed: trans.__('names signed for'),
+    claimed: trans.__('names only claimed')
+  };
+  return texts[names] ?? '';
+}
+
 function unknownWord(state: string): IWord {
   return { tone: 'idle', label: state };
+}
+
+/** Return what a piece of evidence for a level looks at; a name that is not known here stays as it is. */
+export function evidenceWord(name: string, trans: TranslationBundle): string {
+  const words: Record<string, string> = {
+    cells: trans._p('evidence', 'cells'),
+    order: trans._p('evidence', 'order'),
+    code: trans._p('evidence', 'code'),
+    reads: trans._p('evidence', 'files read'),
+    inputs: trans._p('evidence', 'inputs'),
+    environment: trans._p('evidence', 'environment'),
+    replay: trans._p('evidence', 'replay'),
+    chain: trans._p('evidence', 'cells of the replay'),
+    packages: trans._p('evidence', 'packages'),
+    parameters: trans._p('evidence', 'parameters'),
+    metrics: trans._p('evidence', 'metrics')
+  };
+  return words[name] ?? name;
+}
+
+/** Return the kind of a part in which a run and what was found differ. */
+export function partWord(part: string, trans: TranslationBundle): string {
+  const words: Record<string, string> = {
+    input: trans._p('mismatch', 'input'),
+    package: trans._p('mismatch', 'package'),
+    param: trans._p('mismatch', 'parameter'),
+    cell: trans._p('mismatch', 'cell'),
+    metric: trans._p('mismatch', 'metric'),
+    code: trans._p('mismatch', 'code'),
+    randomness: trans._p('mismatch', 'randomness'),
+    clock: trans._p('mismatch', 'clock')
+  };
+  return words[part] ?? part;
 }

@@ -110,14 +110,6 @@ export function addRunChanges(
       run: args => workbench.call('runs verify', { run: textOf(args, 'run') })
     },
     {
-      id: CommandIDs.cancelJob,
-      label: trans.__('Cancel job'),
-      caption: trans.__('Stop the job; what it has recorded stays'),
-      args: { job: trans.__('Id of the job') },
-      changes: ['job', 'run'],
-      run: args => workbench.call('cancel', { job: textOf(args, 'job') })
-    },
-    {
       id: CommandIDs.resumeRun,
       label: trans.__('Resume a run'),
       caption: trans.__('Puts a cell that goes on from it into the notebook'),

@@ -7,7 +7,6 @@ import {
   Dialog,
   ICommandPalette,
   Notification,
-  WidgetTracker,
   showDialog
 } from '@jupyterlab/apputils';
 import type { IDataDiff } from '../api/contract';
@@ -15,7 +14,7 @@ import { CommandIDs } from '../model/commands';
 import { IWorkbench } from '../model/tokens';
 import { addActions } from './actions';
 import { textOf, textsOf } from './args';
-import type { Tab } from './tab';
+import { addTabs } from './tabs';
 
 /** Fields of a data card that the panel asks for; the rest is written in its file. */
 const CARD = ['owner', 'purpose', 'data_class', 'retention'] as const;
@@ -34,57 +33,48 @@ export const dataPlugin: JupyterFrontEndPlugin<void> = {
     palette: ICommandPalette | null
   ): void => {
     const { workbench, trans, locale } = shared;
-    const { commands, shell } = app;
-    const tabs = new WidgetTracker<Tab<null>>({
-      namespace: 'mlops-workbench-data'
-    });
-    const diffs = new WidgetTracker<Tab<IDataDiff>>({
-      namespace: 'mlops-workbench-data-diffs'
-    });
     const version = trans.__('Id of the dataset version');
     const path = trans.__('Path relative to the project');
 
-    addActions(commands, shared, [
-      {
-        id: CommandIDs.openData,
-        label: trans.__('Open dataset'),
-        args: { path },
-        run: async args => {
-          const file = textOf(args, 'path');
-          const { openTab } = await import('./tab');
-          const { DataDetailView } = await import('../rooms/data/detail');
-          await openTab(shell, tabs, shared, {
-            id: `mlops-workbench-data-${file}`,
-            label: file.split('/').at(-1) ?? file,
-            nouns: [],
-            args: { path: file },
-            fetch: () => Promise.resolve(null),
-            view: () => <DataDetailView room={shared} path={file} />
-          });
-        }
-      },
-      {
-        id: CommandIDs.diffData,
-        label: trans.__('Show what changed between two dataset versions'),
-        caption: trans.__('Columns, rows, distributions'),
-        args: { before: version, after: version },
-        run: async args => {
-          const [before, after] = [
-            textOf(args, 'before'),
-            textOf(args, 'after')
-          ];
-          const { openTab } = await import('./tab');
-          const { DataDiffView } = await import('../rooms/data/diff');
-          await openTab(shell, diffs, shared, {
-            id: `mlops-workbench-data-diff-${before}-${after}`,
-            label: trans.__('Differences'),
-            nouns: [],
-            args: { before, after },
-            fetch: () => workbench.call('data diff', { before, after }),
-            view: diff => <DataDiffView room={shared} diff={diff} />
-          });
-        }
-      },
+    addTabs<null>(app, shared, restorer, {
+      namespace: 'data',
+      id: CommandIDs.openData,
+      label: trans.__('Open dataset'),
+      args: { path },
+      show: async args => {
+        const file = textOf(args, 'path');
+        const { DataDetailView } = await import('../rooms/data/detail');
+        return {
+          id: `mlops-workbench-data-${file}`,
+          label: file.split('/').at(-1) ?? file,
+          nouns: [],
+          args: { path: file },
+          fetch: () => Promise.resolve(null),
+          view: () => <DataDetailView room={shared} path={file} />
+        };
+      }
+    });
+    addTabs<IDataDiff>(app, shared, restorer, {
+      namespace: 'data-diffs',
+      id: CommandIDs.diffData,
+      label: trans.__('Show what changed between two dataset versions'),
+      caption: trans.__('Columns, rows, distributions'),
+      args: { before: version, after: version },
+      show: async args => {
+        const before = textOf(args, 'before');
+        const after = textOf(args, 'after');
+        const { DataDiffView } = await import('../rooms/data/diff');
+        return {
+          id: `mlops-workbench-data-diff-${before}-${after}`,
+          label: trans.__('Differences'),
+          nouns: [],
+          args: { before, after },
+          fetch: () => workbench.call('data diff', { before, after }),
+          view: diff => <DataDiffView room={shared} diff={diff} />
+        };
+      }
+    });
+    addActions(app.commands, shared, [
       {
         id: CommandIDs.recordData,
         label: trans.__('Record a dataset version…'),
@@ -203,16 +193,6 @@ export const dataPlugin: JupyterFrontEndPlugin<void> = {
     palette?.addItem({
       command: CommandIDs.recordData,
       category: trans.__('MLOps Workbench')
-    });
-    void restorer?.restore(tabs, {
-      command: CommandIDs.openData,
-      args: tab => tab.args,
-      name: tab => tab.id
-    });
-    void restorer?.restore(diffs, {
-      command: CommandIDs.diffData,
-      args: tab => tab.args,
-      name: tab => tab.id
     });
   }
 };

@@ -25,9 +25,10 @@ export const modelPlugin: JupyterFrontEndPlugin<IWorkbench> = {
     notebooks: INotebookTracker | null
   ): IWorkbench => {
     const language = translator ?? nullTranslator;
+    const words = language.languageCode.startsWith('ja') ? 'ja' : 'en';
     const workbench = new Workbench(
-      new Client(app.serviceManager.serverSettings),
-      language.languageCode.startsWith('ja') ? 'ja' : 'en'
+      new Client(app.serviceManager.serverSettings, words),
+      words
     );
     const { contents, events } = app.serviceManager;
     const localPath = (path: string): string => contents.localPath(path);

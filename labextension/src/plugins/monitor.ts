@@ -6,7 +6,7 @@ import { Notification } from '@jupyterlab/apputils';
 import type { ChangedNoun } from '../api/contract';
 import { CommandIDs } from '../model/commands';
 import { IWorkbench } from '../model/tokens';
-import { attempt } from '../parts/notify';
+import { addActions } from './actions';
 import { textOf } from './args';
 
 /** What looking for drift changes. */
@@ -20,22 +20,18 @@ export const monitorPlugin: JupyterFrontEndPlugin<void> = {
   requires: [IWorkbench],
   activate: (app: JupyterFrontEnd, shared: IWorkbench): void => {
     const { workbench, trans } = shared;
-    const { commands } = app;
-    const refresh = (): Promise<void> =>
-      workbench.refreshNouns(new Set(CHANGED));
-    const alertArgs = {
-      type: 'object',
-      properties: {
-        alert: { type: 'string', description: trans.__('Id of the alert') }
-      },
-      required: ['alert']
-    };
+    const alert = trans.__('Id of the alert');
 
-    commands.addCommand(CommandIDs.checkDrift, {
-      label: trans.__('Look for drift now'),
-      caption: trans.__('Cut new windows and compare them with the reference'),
-      execute: args =>
-        attempt(trans, async () => {
+    addActions(app.commands, shared, [
+      {
+        id: CommandIDs.checkDrift,
+        label: trans.__('Look for drift now'),
+        caption: trans.__(
+          'Cut new windows and compare them with the reference'
+        ),
+        args: { channel: trans.__('The channel: MODEL@STAGE') },
+        changes: CHANGED,
+        run: async args => {
           const card = await workbench.call('monitor check', {
             channel: textOf(args, 'channel')
           });
@@ -44,46 +40,26 @@ export const monitorPlugin: JupyterFrontEndPlugin<void> = {
               trans.__('Not enough predictions for a window yet')
             );
           }
-          await refresh();
-        }),
-      describedBy: {
-        args: {
-          type: 'object',
-          properties: {
-            channel: {
-              type: 'string',
-              description: trans.__('The channel: MODEL@STAGE')
-            }
-          },
-          required: ['channel']
         }
+      },
+      {
+        id: CommandIDs.acknowledgeAlert,
+        label: trans.__('Acknowledge alert'),
+        caption: trans.__('Say that you are on it'),
+        args: { alert },
+        changes: CHANGED,
+        run: args =>
+          workbench.call('alerts acknowledge', { alert: textOf(args, 'alert') })
+      },
+      {
+        id: CommandIDs.resolveAlert,
+        label: trans.__('Resolve alert'),
+        caption: trans.__('Say that it is mended'),
+        args: { alert },
+        changes: CHANGED,
+        run: args =>
+          workbench.call('alerts resolve', { alert: textOf(args, 'alert') })
       }
-    });
-
-    commands.addCommand(CommandIDs.acknowledgeAlert, {
-      label: trans.__('Acknowledge alert'),
-      caption: trans.__('Say that you are on it'),
-      execute: args =>
-        attempt(trans, async () => {
-          await workbench.call('alerts acknowledge', {
-            alert: textOf(args, 'alert')
-          });
-          await refresh();
-        }),
-      describedBy: { args: alertArgs }
-    });
-
-    commands.addCommand(CommandIDs.resolveAlert, {
-      label: trans.__('Resolve alert'),
-      caption: trans.__('Say that it is mended'),
-      execute: args =>
-        attempt(trans, async () => {
-          await workbench.call('alerts resolve', {
-            alert: textOf(args, 'alert')
-          });
-          await refresh();
-        }),
-      describedBy: { args: alertArgs }
-    });
+    ]);
   }
 };

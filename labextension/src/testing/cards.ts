@@ -10,10 +10,11 @@ import type {
   IReviewCard,
   IRunCard,
   IRunDetail,
-  IRunnerCard,
   ITargetCard,
   IWindowCard
 } from '../api/contract';
+
+export { runner } from './answers';
 import { panelVersion } from '../api/version';
 
 /** Cards as the server sends them; a test names only what it is about. */
@@ -78,6 +79,11 @@ export function job(part: Partial<IJobCard> = {}): IJobCard {
     ended_at: '',
     output: '',
     error: '',
+    queue_position: 0,
+    is_reachable: true,
+    memory_bytes: 0,
+    expected_s: 0,
+    machine: 'workshop-7',
     ...part
   };
 }
@@ -127,6 +133,7 @@ export function dataset(part: Partial<IDatasetVersion> = {}): IDatasetVersion {
     created_at: '2026-11-20T09:00:00Z',
     is_current: true,
     link: '',
+    data_class: '',
     ...part
   };
 }
@@ -144,6 +151,12 @@ export function target(part: Partial<ITargetCard> = {}): ITargetCard {
     free_disk_bytes: 52e9,
     running_jobs: 0,
     price_per_hour: '0 JPY, own machine, 2026-11',
+    cpus_free: -1,
+    gpus: 0,
+    gpus_free: -1,
+    queued_jobs: -1,
+    quota: '',
+    checked_at: '',
     ...part
   };
 }
@@ -158,6 +171,7 @@ export function check(part: Partial<ICheckReport> = {}): ICheckReport {
     duration_s: 1.2,
     tool: 'workbench 0.1.0',
     figures: { estimate: 0.979 },
+    where: '',
     ...part
   };
 }
@@ -186,6 +200,16 @@ export function review(part: Partial<IReviewCard> = {}): IReviewCard {
     decisions: [],
     needed: ['1 approval by somebody other than mika@example.org'],
     metrics: { f1: 0.979 },
+    comments: [],
+    follows: '',
+    overridden_until: '',
+    owes_post_review: false,
+    remarks: [],
+    checked_by: [],
+    assurance: '',
+    names: '',
+    waivable: [],
+    break_glass: [],
     ...part
   };
 }
@@ -203,24 +227,8 @@ export function release(part: Partial<IReleaseCard> = {}): IReleaseCard {
     assurance: 'local-signed',
     actor: 'mika@example.org',
     released_at: '2026-11-20T13:00:00Z',
-    ...part
-  };
-}
-
-export function runner(part: Partial<IRunnerCard> = {}): IRunnerCard {
-  return {
-    channel: 'shuttle@production',
-    url: 'http://127.0.0.1:8123',
-    pid: 4711,
-    is_running: true,
-    model_digest: 'sha256:aaaa1111bbbb2222cccc3333',
-    release: 'rl-1',
-    swaps: 1,
-    requests: 8808,
-    failures: 0,
-    p50_ms: 0.21,
-    p99_ms: 1.4,
-    refusal: '',
+    faults: [],
+    names: 'signed',
     ...part
   };
 }

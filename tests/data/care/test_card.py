@@ -1,8 +1,17 @@
 """Data cards: plain files that say whose data it is, and a doctor that misses them."""
 
+import subprocess
+
 import pytest
 
-from workbench.data.care.card import card_findings, describe_data, is_guarded, show_card
+from workbench.data.care.card import (
+    card_findings,
+    data_class_in_commit,
+    data_class_of,
+    describe_data,
+    is_guarded,
+    show_card,
+)
 from workbench.data.versions import snapshot
 from workbench.foundation.errors import NotFoundError, UsageError
 
@@ -83,3 +92,49 @@ def test_a_folders_card_guards_what_lies_in_it(project):
     describe_data(project, "data", data_class="personal")
     assert is_guarded(project, CSV)
     assert not is_guarded(project, "other/readings.csv")
+
+
+@pytest.mark.parametrize("word", ["", "public", "no class at all"])
+def test_a_files_own_card_does_not_hide_the_folders(project, word):
+    describe_data(project, "data", data_class="personal")
+    (project.root / f"{CSV}.card.toml").write_text(f'data_class = "{word}"\n')
+    assert data_class_of(project, CSV) == "personal"
+    assert is_guarded(project, CSV)
+
+
+def test_the_class_is_recorded_with_the_version_and_lowering_it_with_the_chain(project):
+    describe_data(project, "data", data_class="personal")
+    (version,) = snapshot(project, (CSV,))
+    assert version.data_class == "personal"
+    assert project.journal.events(kind="data.snapshot")[-1].data["data_class"] == "personal"
+    describe_data(project, "data", data_class="internal", owner="line lead")
+    told = project.journal.events(kind="data.described")[-1]
+    assert (told.subject, told.data["before"], told.data["data_class"]) == ("data:data", "personal", "internal")
+    before = project.journal.head()
+    describe_data(project, "data", owner="somebody else")
+    assert project.journal.head() == before  # only the class is the journal's business
+
+
+def test_a_folders_version_has_the_strictest_class_of_what_is_in_it(project):
+    describe_data(project, "data", data_class="internal")
+    (project.root / f"{CSV}.card.toml").write_text('data_class = "personal"\n')
+    (version,) = snapshot(project, ("data",))
+    assert version.data_class == "personal"
+
+
+def test_a_commit_tells_what_the_cards_said_in_it(project):
+    def git(*words: str) -> str:
+        command = ["git", "-C", str(project.root), "-c", "user.name=a", "-c", "user.email=a@b", *words]
+        return subprocess.run(command, check=True, capture_output=True, text=True).stdout.strip()
+
+    git("init", "-q")
+    (project.root / "data.card.toml").write_text('data_class = "personal"\n')
+    (project.root / f"{CSV}.card.toml").write_text('data_class = ""\n')
+    git("add", "-f", "data.card.toml", f"{CSV}.card.toml")
+    git("commit", "-qm", "cards")
+    commit = git("rev-parse", "HEAD")
+    (project.root / "data.card.toml").unlink()
+    assert data_class_of(project, CSV) == ""
+    assert data_class_in_commit(project, CSV, commit) == "personal"
+    assert data_class_in_commit(project, CSV, "0" * 40) == ""
+    assert data_class_in_commit(project, CSV, "--help") == ""

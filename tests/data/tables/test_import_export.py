@@ -2,10 +2,12 @@
 
 import json
 import os
+import re
 import signal
 import subprocess
 import sys
 import tempfile
+import tomllib
 from itertools import pairwise
 from pathlib import Path
 
@@ -24,7 +26,7 @@ from workbench.data.tables.imports import import_table
 from workbench.data.tables.place import find_place
 from workbench.data.tables.sources import read_source
 from workbench.data.versions import list_versions, restore
-from workbench.foundation.errors import ConflictError, IntegrityError, NotFoundError, UsageError
+from workbench.foundation.errors import ConflictError, IntegrityError, NotFoundError, UnavailableError, UsageError
 
 
 def readings(rows=30_000, seed=0):
@@ -210,6 +212,49 @@ def test_bad_input_changes_nothing(project, tmp_path, options, code):
     assert refusal.value.code == code
     assert list_versions(project) == ()
     assert sorted(p.name for p in (project.root / "data").iterdir()) == ["readings.csv"]
+
+
+def test_without_the_reader_of_workbooks_nothing_changes_and_the_extra_is_named(project, tmp_path, monkeypatch):
+    pd.DataFrame({"a": [1, 2]}).to_excel(tmp_path / "line.xlsx", index=False)
+    with monkeypatch.context() as patch:
+        patch.setitem(sys.modules, "openpyxl", None)  # what Python itself finds where it is not installed
+        with pytest.raises(UnavailableError) as refusal:
+            import_table(project, "line.xlsx")
+    assert refusal.value.code == "excel-missing"
+    extra = re.fullmatch(r"pip install 'mlops-workbench\[(\w+)\]'", refusal.value.hint)[1]
+    declared = tomllib.loads((Path(__file__).parents[3] / "pyproject.toml").read_text())["project"]
+    assert any(need.startswith("openpyxl") for need in declared["optional-dependencies"][extra])
+    assert list_versions(project) == ()
+    assert sorted(p.name for p in (project.root / "data").iterdir()) == ["readings.csv"]
+    assert import_table(project, "line.xlsx").rows == 2
+
+
+def test_a_table_of_a_later_format_is_not_called_damaged(project, import_frame):
+    import_frame(readings(50))
+    index = project.root / "data/t.table/table.json"
+    text = index.read_text()
+    index.unlink()  # it may be a link into the cache
+    index.write_text(text.replace("workbench.table.v1", "workbench.table.v9"))
+    with pytest.raises(IntegrityError) as refusal:
+        find_place(project, "t").read()
+    assert (refusal.value.code, "'workbench.table.v9'" in refusal.value.message) == ("table-format", True)
+    assert refusal.value.hint == "read it with a newer version: pip install --upgrade mlops-workbench"
+
+
+def test_a_table_that_no_longer_gives_its_source_back_says_so_and_exports_otherwise(project, import_frame, tmp_path):
+    import_frame(readings(50))
+    index = project.root / "data/t.table/table.json"
+    said = json.loads(index.read_text())
+    said["original"]["sha256"] = "0" * 64
+    index.unlink()
+    index.write_text(json.dumps(said))
+    before = sorted(tmp_path.iterdir())
+    with pytest.raises(IntegrityError) as refusal:
+        export_data(project, "data/t.table", tmp_path / "back.csv", "original")
+    assert refusal.value.code == "original-differs"
+    assert "--format parquet" in refusal.value.hint
+    assert sorted(tmp_path.iterdir()) == before, "nothing half written stays"
+    assert export_data(project, "data/t.table", tmp_path / "back.parquet", "parquet").rows == 50
 
 
 def test_a_key_that_was_found_is_forgotten_when_it_no_longer_holds(project, import_frame):

@@ -1,8 +1,11 @@
 """Code, environment, seeds and findings: each taken from the real thing."""
 
+import importlib.util
 import json
+import os
 import random
 import subprocess
+import time
 from pathlib import Path
 
 import numpy as np
@@ -68,6 +71,21 @@ def test_a_patch_brings_back_what_differed_and_holds_no_secret(repository, tmp_p
     assert (clone / "code.py").read_text() == "a = 2\n"
     assert (clone / "new folder" / "山.py").read_text() == "b = 3"
     assert unchanged_in_git(repository, ["code.py", ".gitignore", "ignored.csv", "/etc/hosts"]) == {".gitignore"}
+
+
+def test_a_change_in_the_second_in_which_git_looked_is_seen(repository):
+    """Git compares times in seconds, and reads again what is not older than its index (Documentation/racy-git.txt)."""
+    code, index = repository.root / "code.py", repository.root / ".git" / "index"
+    git(repository.root, "config", "core.trustctime", "false")  # which a test cannot set
+    long_ago = (time.time() - 1000,) * 2
+    os.utime(code, long_ago)
+    git(repository.root, "update-index", "--refresh")
+    code.write_text("a = 2\n")
+    os.utime(code, long_ago)
+    os.utime(index, long_ago)
+    assert unchanged_in_git(repository, ["code.py", ".gitignore"]) == {".gitignore"}
+    os.utime(index, long_ago)
+    assert b"+a = 2" in changes(repository)
 
 
 def test_without_git_there_is_no_patch(project):
@@ -198,3 +216,41 @@ def test_a_notebook_that_stopped_early_has_the_chain_of_what_ran():
     lines = [json.loads(line) for line in found.files["cells.jsonl"].splitlines()]
     assert [(line["source"], line["is_ok"]) for line in lines] == [("a = 1", True), ("raise", False)]
     assert found.tags["workbench.chain"] == lines[-1]["link"]
+
+
+STAND_IN = Path(__file__).parent / "stand_in"
+TORCHES = ["stand-in", *(["installed"] if importlib.util.find_spec("torch") else [])]
+"""The same is asked of torch itself on a machine that has it."""
+
+
+@pytest.mark.parametrize("torch", TORCHES)
+@pytest.mark.parametrize(
+    ("cell", "expected"),
+    [
+        ("", "unused"),
+        ("torch.rand(3)", "unseeded"),
+        ("torch.manual_seed(7); torch.rand(3)", "sha256:"),
+        ("torch.random.manual_seed(7); torch.rand(3)", "sha256:"),
+        ("torch.manual_seed(seed=7); torch.rand(3)", "sha256:"),
+        ("torch.manual_seed(7); torch.seed(); torch.rand(3)", "unseeded"),
+        ("torch.set_rng_state(torch.get_rng_state()); torch.rand(3)", "sha256:"),
+        ("from torch import manual_seed; manual_seed(7); torch.rand(3)", "sha256:"),
+    ],
+)
+def test_torch_is_watched_where_it_is(python, torch, cell, expected):
+    code = (
+        "from workbench.experiment.capture import seeds\n"
+        "seeds.watch_seeds()\n"
+        "assert 'torch' not in seeds.seeds({}) and 'torch' not in sys.modules\n"
+        "import torch, torch.random\n"
+        "exec(sys.argv[1] if len(sys.argv) > 1 else os.environ['SNIPPET'])\n"
+        "first = seeds.seeds({})['torch']\n"
+        "torch.manual_seed(7); one = seeds.states()['torch'], list(torch.rand(2))\n"
+        "torch.manual_seed(7); other = seeds.states()['torch'], list(torch.rand(2))\n"
+        "assert one == other\n"
+        "print(first)\n"
+    )
+    more = {"PYTHONPATH": str(STAND_IN)} if torch == "stand-in" else {}
+    with python(code, SNIPPET=cell, **more) as process:
+        said, noise = process.communicate()
+    assert said.startswith(expected), noise

@@ -15,6 +15,7 @@ from workbench.experiment.datasets.digest import columns_of, digest_of, digest_o
 from workbench.experiment.datasets.rows import DatasetRow, log_dataset_row
 from workbench.experiment.datasets.schema import array_schema, table_schema
 from workbench.experiment.store import tracking
+from workbench.experiment.store.client import tracking_client
 from workbench.experiment.store.writer_sql import SqlWriter
 from workbench.foundation.errors import NotFoundError, UsageError
 
@@ -25,7 +26,7 @@ def in_project(project, monkeypatch):
 
 
 def inputs_of(project, run):
-    return tracking.tracking_client(project).get_run(run).inputs.dataset_inputs
+    return tracking_client(project).get_run(run).inputs.dataset_inputs
 
 
 @pytest.mark.checklist("S1-12")
@@ -46,7 +47,7 @@ def test_a_frame_and_a_file_are_logged_once_each(project):
         "mlflow.data.context": "test",
         "workbench.dataset_version": version,
     }
-    tag = tracking.tracking_client(project).get_run(run).data.tags["workbench.dataset"]
+    tag = tracking_client(project).get_run(run).data.tags["workbench.dataset"]
     assert [entry["digest"] for entry in json.loads(tag)] == [digest, second.dataset.digest]
 
 
@@ -57,10 +58,15 @@ def test_bad_input_changes_nothing(project):
         for bad in (object(), pd.DataFrame({"a": [object()]})):
             with pytest.raises(UsageError):
                 workbench.log_dataset(bad)
-        with pytest.raises(NotFoundError):
-            workbench.log_dataset("none.csv")
-        with pytest.raises(UsageError):
-            workbench.log_dataset(pd.DataFrame({"a": [1]}), name="n" * 501)
+        with pytest.raises(NotFoundError) as missing:
+            workbench.log_dataset("data/none.csv")
+        for what in ("name", "context"):
+            with pytest.raises(UsageError) as too_long:
+                workbench.log_dataset(pd.DataFrame({"a": [1]}), **{what: "n" * 501})
+            assert (too_long.value.code, too_long.value.message.split()[1]) == ("dataset-name-too-long", what)
+            assert f"log_dataset(…, {what}=…)" in too_long.value.hint
+    assert (missing.value.code, missing.value.hint) == ("dataset-missing", "name one that is there: ls 'data'")
+    assert "data/none.csv" in missing.value.message
     assert inputs_of(project, run) == []
 
 

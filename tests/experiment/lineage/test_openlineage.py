@@ -4,20 +4,24 @@ from __future__ import annotations
 
 import json
 import os
+import re
+import sys
 import threading
 import time
+import tomllib
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from typing import ClassVar
 
 import pytest
 
+from workbench.compute.consent import trust_secrets
 from workbench.contract.run import InputFile
 from workbench.experiment.lineage import openlineage
 from workbench.experiment.lineage.delivery import deliver
 from workbench.experiment.lineage.runs import RunLinks
 from workbench.experiment.store.tracking import finish_run, start_run
-from workbench.foundation.errors import UnavailableError, UsageError
+from workbench.foundation.errors import DeniedError, UnavailableError, UsageError
 from workbench.foundation.project import Project
 
 RUN = RunLinks(
@@ -146,6 +150,9 @@ def test_a_receiver_that_is_away_loses_nothing_and_fails_no_run(tmp_path, receiv
     monkeypatch.setattr("workbench.experiment.lineage.delivery.spawn_detached", lambda *_, **__: 0)
     monkeypatch.setenv(openlineage.KEY_VARIABLE, "a-secret")
     Receiver.status = 400
+    with pytest.raises(DeniedError, match="secrets-untrusted"):  # the file with the address comes with the repository
+        deliver(project)
+    trust_secrets(project, ("lineage",))
     run = start_run(project, source="notebooks/a.ipynb")
     finish_run(project, run, "FINISHED")
     with pytest.raises(UnavailableError) as caught:
@@ -157,6 +164,38 @@ def test_a_receiver_that_is_away_loses_nothing_and_fails_no_run(tmp_path, receiv
     assert kinds(Receiver.received) == ["START", "COMPLETE"]
     assert set(Receiver.keys) == {"Bearer a-secret"}
     assert deliver(project).entries == 0
+
+
+@pytest.mark.parametrize("to", ["file:{}", "file://{}", "file:link", "file:../profile"])
+def test_no_file_elsewhere_is_appended_to_because_a_branch_says_so(tmp_path, to, monkeypatch) -> None:
+    monkeypatch.setattr("workbench.experiment.lineage.delivery.spawn_detached", lambda *_, **__: 0)
+    profile = tmp_path / "profile"
+    profile.write_text("mine")
+    project = make_project(tmp_path / "project", to.format(profile))
+    (project.root / "link").symlink_to(profile)
+    finish_run(project, start_run(project, source="notebooks/$(touch x).ipynb"), "FINISHED")
+    with pytest.raises((DeniedError, UsageError)) as caught:
+        deliver(project)
+    assert caught.value.code in ("secrets-untrusted", "openlineage-address")
+    assert profile.read_text() == "mine"
+
+
+def test_without_the_library_events_are_kept_and_the_extra_is_named(tmp_path, monkeypatch) -> None:
+    project = make_project(tmp_path / "project", "file:lineage.jsonl")
+    monkeypatch.setattr("workbench.experiment.lineage.delivery.spawn_detached", lambda *_, **__: 0)
+    run = start_run(project, source="notebooks/a.ipynb")
+    finish_run(project, run, "FINISHED")
+    with monkeypatch.context() as patch:
+        patch.setitem(sys.modules, "openlineage.client", None)  # what Python itself finds where it is not installed
+        patch.setitem(sys.modules, "openlineage.client.event_v2", None)
+        with pytest.raises(UnavailableError) as caught:
+            deliver(project)
+    assert caught.value.code == "openlineage-missing"
+    extra = re.fullmatch(r"pip install 'mlops-workbench\[(\w+)\]'", caught.value.hint)[1]
+    declared = tomllib.loads((Path(__file__).parents[3] / "pyproject.toml").read_text())["project"]
+    assert any(need.startswith("openlineage") for need in declared["optional-dependencies"][extra])
+    assert not (project.root / "lineage.jsonl").exists()
+    assert deliver(project).entries == 2
 
 
 @pytest.mark.parametrize(("to", "code"), [("", "openlineage-unset"), ("ftp://user:pw@host/x", "openlineage-address")])

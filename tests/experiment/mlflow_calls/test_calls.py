@@ -20,6 +20,7 @@ from workbench.experiment.mlflow_calls import install
 from workbench.experiment.reap import reap_dead_runs
 from workbench.experiment.runs import list_runs, show_run
 from workbench.experiment.store import append_log, tracking
+from workbench.experiment.store.client import tracking_client
 
 
 @pytest.fixture(autouse=True)
@@ -173,7 +174,7 @@ class TestRuns:
         assert len(set(trials)) == 2
         assert show_run(project, owner).card.metrics == {"all": 1, "best": 4}
         assert [show_run(project, trial).card.params for trial in trials] == [{"depth": "2"}, {"depth": "4"}]
-        client = tracking.tracking_client(project)
+        client = tracking_client(project)
         assert {client.get_run(trial).data.tags["mlflow.parentRunId"] for trial in trials} == {owner}
         assert {card.state for card in list_runs(project)} == {"FINISHED"}
         assert mlflow.active_run() is None

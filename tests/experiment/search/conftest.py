@@ -6,8 +6,8 @@ import sqlite3
 
 import pytest
 
+from workbench.experiment.store.creation import sqlite_path
 from workbench.experiment.store.tags import split_tag
-from workbench.experiment.store.tracking import sqlite_path
 from workbench.foundation.project import Project
 
 T0 = 1_793_000_000_000

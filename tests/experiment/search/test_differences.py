@@ -5,7 +5,7 @@ import subprocess
 
 import pytest
 
-from workbench.experiment.differences import MAX_LINES, diff_runs
+from workbench.experiment.differences import MAX_LINES, diff_outputs, diff_runs
 from workbench.experiment.store import tracking
 from workbench.foundation.errors import NotFoundError
 
@@ -116,6 +116,26 @@ def test_an_executed_notebook_serves_where_there_is_no_other(project, make):
     diff = diff_runs(project, one, broken)
     assert diff.notebook == ()
     assert "is no notebook" in diff.notes[0]
+
+
+def test_texts_may_be_lists_of_lines_as_jupyterlab_writes_them(project, make):
+    printed = ({"output_type": "stream", "name": "stdout", "text": ["begun\n", "done"]},)
+    old = notebook(["# how deep\n", "depth = 3"], outputs=printed)
+    new = notebook(["# how deep\n", "depth = 4"], outputs=())
+    one, two = (make({"workbench/source.ipynb": text, "notebook/output.ipynb": text}) for text in (old, new))
+    found = diff_runs(project, one, two)
+    assert [line for line in found.notebook if line[:1] in "-+"] == ["-  depth = 3", "+  depth = 4"]
+    assert any("done" in line for line in diff_outputs(project, one, two))
+
+
+@pytest.mark.parametrize("odd", [{"cells": [5]}, {"cells": [{"cell_type": "code", "source": {"a": 1}}]}, {"cells": {}}])
+def test_what_is_no_notebook_is_said_and_not_compared(project, make, odd):
+    odd = json.dumps({"metadata": {}, "nbformat": 4, "nbformat_minor": 5} | odd)
+    one = make({"workbench/source.ipynb": odd, "notebook/output.ipynb": odd})
+    two = make({"workbench/source.ipynb": notebook("a = 1"), "notebook/output.ipynb": notebook("a = 1")})
+    found = diff_runs(project, one, two)
+    assert (found.notebook, found.notes) == ((), ("workbench/source.ipynb of one of the runs is no notebook",))
+    assert diff_outputs(project, one, two) == ()
 
 
 def test_commits_and_patches_between(project, make, git):

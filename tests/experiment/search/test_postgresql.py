@@ -16,9 +16,9 @@ from hypothesis import HealthCheck, given, settings
 from tests.experiment.search.conftest import fill
 from tests.experiment.search.test_query import NOW, ORDERED, ids, queries
 from workbench.experiment.search.parser import parse_order, parse_query
+from workbench.experiment.store.creation import sqlite_path
 from workbench.experiment.store.rows import RunQuery
 from workbench.experiment.store.rows_sql import SqlRows
-from workbench.experiment.store.tracking import sqlite_path
 
 psycopg = pytest.importorskip("psycopg")
 TABLES = ("experiments", "runs", "latest_metrics", "params", "tags", "metrics")

@@ -13,10 +13,10 @@ from workbench.contract.status import RunState
 from workbench.experiment.runs import group_runs, list_runs, reader_of
 from workbench.experiment.search.evaluate import Moment, matches, sorted_rows
 from workbench.experiment.search.parser import parse_field, parse_order, parse_query
+from workbench.experiment.store.creation import sqlite_path
 from workbench.experiment.store.indexes import INDEXES, ensure_indexes
 from workbench.experiment.store.rows import RunQuery
 from workbench.experiment.store.rows_client import ClientRows
-from workbench.experiment.store.tracking import sqlite_path
 from workbench.foundation.errors import UsageError
 
 NOW = T0 + 3_600_000

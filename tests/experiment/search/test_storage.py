@@ -15,6 +15,8 @@ from workbench.experiment.runs import list_runs, rows_of, show_run
 from workbench.experiment.storage import collection
 from workbench.experiment.store import tracking
 from workbench.experiment.store.artifacts import local_folder
+from workbench.experiment.store.creation import sqlite_path
+from workbench.experiment.store.models import register_version
 from workbench.foundation.canonical import canonical_json
 from workbench.foundation.errors import UsageError
 from workbench.foundation.lease import Lease
@@ -32,7 +34,7 @@ def make_run(project, tmp_path, *, delete=False, is_old=True):
     if delete:
         delete_runs(project, (run,))
         if is_old:
-            with sqlite3.connect(tracking.sqlite_path(project)) as connection:
+            with sqlite3.connect(sqlite_path(project)) as connection:
                 connection.execute("UPDATE runs SET deleted_time = ? WHERE run_uuid = ?", (int(OLD * 1000), run))
             connection.close()
     return run
@@ -153,7 +155,7 @@ def test_what_a_review_or_the_registry_rests_on_stays(project, tmp_path):
         change.append("review.requested", "review:rv-1", {})
         change.put("review", "rv-1", "REJECTED", {"run": reviewed})
     undelete_runs(project, (registered,))
-    tracking.register_version(project, registered, "m")
+    register_version(project, registered, "m")
     delete_runs(project, (registered,))
     assert collect(project, yes=True, older_than_days=0)["deleted-runs"].items == 0
     for run in (reviewed, registered):

@@ -16,6 +16,8 @@ from workbench.experiment.reap import reap_dead_runs
 from workbench.experiment.runs import list_runs, show_run
 from workbench.experiment.store import append_log, delivery, tracking
 from workbench.experiment.store.append_log import METRIC, PARAM, TAG, append, log_path, parse_lines
+from workbench.experiment.store.client import tracking_client
+from workbench.experiment.store.creation import sqlite_path
 from workbench.experiment.store.writer_sql import SqlWriter
 from workbench.foundation.errors import StorageError, UsageError
 
@@ -44,7 +46,7 @@ def still(monkeypatch):
 
 
 def stored(project, table="metrics", columns="key, step, value"):
-    connection = sqlite3.connect(tracking.sqlite_path(project))
+    connection = sqlite3.connect(sqlite_path(project))
     found = connection.execute(f"SELECT {columns} FROM {table} ORDER BY 1, 2, 3").fetchall()
     connection.close()
     return found
@@ -170,7 +172,7 @@ def test_a_process_reads_its_own_values_at_once(project, run, still):
     append(project, run, METRIC, "loss", 0.25)
     assert list_runs(project)[0].metrics == {"loss": 0.25}
     append(project, run, METRIC, "loss", 0.125, 1)
-    assert tracking.tracking_client(project).get_run(run).data.metrics == {"loss": 0.125}
+    assert tracking_client(project).get_run(run).data.metrics == {"loss": 0.125}
 
 
 def test_through_the_client_too(project, run, still, monkeypatch):
@@ -184,6 +186,29 @@ def test_through_the_client_too(project, run, still, monkeypatch):
     delivery.drain(project, run, close=True)
     assert len(stored(project)) == 2500
     assert not list(log_path(project, run).parent.iterdir())
+
+
+def test_while_another_process_delivers_nothing_is_delivered_twice(project, run, still, python, monkeypatch):
+    append(project, run, METRIC, "loss", "1.0", 1)
+    path = log_path(project, run)
+    code = (
+        "import fcntl\nhandle = os.open(sys.argv[1], os.O_RDONLY)\nfcntl.flock(handle, fcntl.LOCK_EX)\n"
+        "print('held', flush=True)\ntime.sleep(60)"
+    )
+    other = python(code.replace("sys.argv[1]", repr(str(path))))
+    try:
+        assert other.stdout.readline() == "held\n"
+        monkeypatch.setattr(delivery, "_BUSY_S", 0.2)
+        with pytest.raises(StorageError) as refusal:
+            delivery.drain(project, run)
+        assert (refusal.value.code, str(path) in refusal.value.message) == ("lock-busy", True)
+        assert f"lsof '{path}'" in refusal.value.hint
+        assert stored(project) == []
+    finally:
+        other.kill()
+        other.communicate()
+    delivery.drain(project, run)
+    assert stored(project) == [("loss", 1, 1.0)]
 
 
 def test_a_writer_that_comes_after_the_end_loses_nothing(project, run, still):

@@ -9,6 +9,7 @@ from pathlib import Path
 
 import pytest
 
+from workbench.compute.consent import trust_secrets
 from workbench.contract.status import RunState
 from workbench.experiment.runs import list_runs, reader_of, show_run
 from workbench.experiment.store import append_log, delivery, tracking
@@ -66,7 +67,9 @@ def server():
 def project(server, tmp_path) -> Project:
     (tmp_path / "workbench.toml").write_text(f'[project]\nname = "demo"\n\n[tracking]\nuri = "{server}"\n')
     append_log.open_logs.clear()
-    return Project.open(tmp_path, actor="ada@example.org")
+    project = Project.open(tmp_path, actor="ada@example.org")
+    trust_secrets(project, ("tracking",))
+    return project
 
 
 @pytest.mark.slow

@@ -9,6 +9,7 @@ import textwrap
 import pytest
 
 from workbench.experiment.store import schema, tracking
+from workbench.experiment.store.creation import migrate_store
 from workbench.foundation.project import Project
 
 MASTER = "SELECT type, name, tbl_name, sql FROM sqlite_master WHERE name NOT LIKE 'sqlite_stat%' ORDER BY type, name"
@@ -30,7 +31,7 @@ def tables(path):
 def migrated(tmp_path_factory):
     """A store as MLflow's own migrations make it."""
     folder = tmp_path_factory.mktemp("migrated")
-    tracking.migrate_store(folder / "mlflow.db", "demo", str(folder / "artifacts"))
+    migrate_store(folder / "mlflow.db", "demo", str(folder / "artifacts"))
     return folder / "mlflow.db"
 
 

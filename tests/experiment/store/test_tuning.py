@@ -1,15 +1,19 @@
 """Making MLflow databases fast and safe to share: what is noticed, what is changed, and what never is."""
 
 import os
+import shlex
 import shutil
 import sqlite3
+import subprocess
+import sys
 import threading
 import uuid
 
 import pytest
 
-from workbench.experiment.store import append_log, delivery, tracking
+from workbench.experiment.store import append_log, connections, delivery, tracking, tuning
 from workbench.experiment.store.append_log import METRIC, append, log_path
+from workbench.experiment.store.creation import sqlite_path
 from workbench.experiment.store.tuning import find_stores, keep_fresh, store_health, tune_store
 from workbench.foundation.errors import NotFoundError, StorageError, UsageError
 from workbench.project.doctor import find_faults
@@ -39,7 +43,7 @@ def beside(project):
     """A database such as plain MLflow leaves beside a notebook."""
     folder = project.root / "notebooks"
     folder.mkdir()
-    shutil.copy(tracking.sqlite_path(project), folder / "mlflow.db")
+    shutil.copy(sqlite_path(project), folder / "mlflow.db")
     ask(folder / "mlflow.db", "PRAGMA journal_mode=DELETE")
     fill(folder / "mlflow.db", 200)
     return folder / "mlflow.db"
@@ -98,7 +102,7 @@ def test_tuning_while_others_read_and_write(project, beside):
 
 
 def test_statistics_are_renewed_as_the_store_grows(project):
-    path = tracking.sqlite_path(project)
+    path = sqlite_path(project)
     assert not keep_fresh(path)
     renewed = 0
     for _ in range(40):
@@ -110,7 +114,7 @@ def test_statistics_are_renewed_as_the_store_grows(project):
 
 
 def test_ending_runs_keeps_them_fresh(project):
-    path = tracking.sqlite_path(project)
+    path = sqlite_path(project)
     fill(path, 100)
     assert not store_health(path).is_fresh
     tracking.finish_run(project, tracking.start_run(project), "FINISHED")
@@ -136,6 +140,49 @@ def test_what_is_no_mlflow_database_is_refused_and_left(project, tmp_path):
     assert not (tmp_path / "none.db").exists()
 
 
+@pytest.fixture
+def writer(beside):
+    """Let another process write to the database, and to the project's own, until it is told to end."""
+    code = (
+        "import sqlite3, sys\n"
+        "held = [sqlite3.connect(path, isolation_level=None) for path in sys.argv[1:]]\n"
+        "for one in held:\n    one.execute('BEGIN EXCLUSIVE')\n"
+        "print('held', flush=True)\nsys.stdin.read()"
+    )
+    own = beside.parent.parent / ".workbench" / "mlflow.db"
+    command = [sys.executable, "-c", code, str(beside), str(own)]
+    process = subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
+    assert process.stdout.readline() == "held\n"
+    yield process
+    process.kill()
+    process.communicate()
+
+
+def test_a_database_that_others_write_to_is_left_and_they_are_named(project, beside, writer, monkeypatch):
+    """It is not called damaged: whoever restored a backup over it would lose what is being written."""
+    monkeypatch.setattr(tuning, "BUSY_S", 0.2)
+    monkeypatch.setattr(connections, "BUSY_S", 0.2)
+    refusals = []
+    for action in (lambda: tune_store(project, str(beside)), lambda: tracking.start_run(project, name="mine")):
+        with pytest.raises(StorageError) as refusal:
+            action()
+        assert refusal.value.code == "tracking-locked"
+        refusals.append(refusal.value)
+    for refusal, path in zip(refusals, (beside, sqlite_path(project)), strict=True):
+        assert str(path) in refusal.message
+        _, command = refusal.hint.split("repeat: ")
+        if shutil.which("lsof"):
+            lsof, named_path = shlex.split(command)
+            named = subprocess.run([lsof, "-t", named_path], capture_output=True, text=True, check=False).stdout
+            assert str(writer.pid) in named.split()
+    (finding,) = [each for each in faults(project) if each.name.endswith("mlflow.db")]
+    assert (finding.message, finding.hint) == (refusals[0].message, refusals[0].hint)
+    writer.communicate("")
+    assert ask(beside, "PRAGMA journal_mode") == [("delete",)]
+    assert tune_store(project, str(beside)).journal_mode == "wal"
+    assert tracking.start_run(project, name="mine")
+
+
 def test_values_that_wait_for_a_dead_process_are_said_and_delivered(project, monkeypatch):
     monkeypatch.setattr(delivery, "begin", lambda: None)
     run = tracking.start_run(project)
@@ -147,4 +194,4 @@ def test_values_that_wait_for_a_dead_process_are_said_and_delivered(project, mon
     assert finding.hint == "mlops store tune"
     assert tune_store(project).changes == ("values of 1 runs delivered",)
     assert all(found.is_ok for found in faults(project))
-    assert ask(tracking.sqlite_path(project), "SELECT value FROM metrics") == [(0.5,)]
+    assert ask(sqlite_path(project), "SELECT value FROM metrics") == [(0.5,)]

@@ -7,6 +7,8 @@ from dataclasses import replace
 import pytest
 
 from workbench.experiment.store import tracking
+from workbench.experiment.store.client import tracking_client
+from workbench.experiment.store.creation import sqlite_path
 from workbench.experiment.store.writer_sql import MetricValue, SqlWriter
 from workbench.foundation.errors import ConflictError, NotFoundError, UsageError, WorkbenchError
 from workbench.foundation.project import Project
@@ -23,7 +25,7 @@ TABLES = {
 
 
 def dump(project: Project) -> dict[str, list[tuple]]:
-    connection = sqlite3.connect(tracking.sqlite_path(project))
+    connection = sqlite3.connect(sqlite_path(project))
     found = {
         name: sorted(connection.execute(f"SELECT {columns} FROM {name}"), key=repr) for name, columns in TABLES.items()
     }
@@ -168,7 +170,7 @@ def test_long_values_are_refused_where_mlflow_is_told_not_to_cut(project, monkey
 
 def test_a_deleted_run_takes_nothing(project, monkeypatch):
     run = tracking.start_run(project)
-    tracking.tracking_client(project).delete_run(run)
+    tracking_client(project).delete_run(run)
     for _ in range(2):  # by SQL, then through the client
         with pytest.raises(ConflictError) as refusal:
             tracking.log_metrics(project, run, {"f1": 1.0})
@@ -177,7 +179,7 @@ def test_a_deleted_run_takes_nothing(project, monkeypatch):
 
 
 def test_a_deleted_experiment_is_said(project):
-    client = tracking.tracking_client(project)
+    client = tracking_client(project)
     client.delete_experiment(client.get_experiment_by_name("demo").experiment_id)
     with pytest.raises(ConflictError) as refusal:
         tracking.start_run(project)
@@ -187,13 +189,13 @@ def test_a_deleted_experiment_is_said(project):
 def test_a_second_experiment_is_made_in_the_same_store(project, tmp_path):
     other = replace(project, config=replace(project.config, project=replace(project.config.project, name="other")))
     run = tracking.start_run(other, name="x")
-    client = tracking.tracking_client(project)
+    client = tracking_client(project)
     assert client.get_experiment_by_name("other").experiment_id == client.get_run(run).info.experiment_id
     assert client.get_run(run).info.artifact_uri == str(tmp_path / ".workbench" / "artifacts" / run / "artifacts")
 
 
 def test_a_store_of_another_revision_is_left_to_the_client(project):
-    path = tracking.sqlite_path(project)
+    path = sqlite_path(project)
     assert SqlWriter(path).can_write()
     connection = sqlite3.connect(path)
     connection.execute("UPDATE alembic_version SET version_num = 'acf3f17fdcc7'")
@@ -206,7 +208,7 @@ def test_a_store_of_another_revision_is_left_to_the_client(project):
 
 
 def test_a_store_that_vanished_is_no_empty_file(project):
-    path = tracking.sqlite_path(project)
+    path = sqlite_path(project)
     writer = SqlWriter(path)
     assert writer.can_write()
     path.unlink()

@@ -3,26 +3,31 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
+import subprocess
+from collections.abc import Iterable, Iterator
 from dataclasses import asdict, dataclass, replace
 from datetime import UTC, date, datetime
 from pathlib import Path
 
 from workbench.contract.project import Finding
 from workbench.contract.quality import DataCard
+from workbench.data.dvc.pointers import all_pointers
 from workbench.data.paths import relative_path
-from workbench.data.pointers import all_pointers
 from workbench.data.quality.rules import written
-from workbench.foundation.config import read_toml
+from workbench.foundation.config import parse_toml, read_toml
 from workbench.foundation.durable import write_atomic
 from workbench.foundation.errors import NotFoundError, UsageError, WorkbenchError, did_you_mean
 from workbench.foundation.project import Project
 
 SUFFIX = ".card.toml"
 CLASSES = ("public", "internal", "confidential", "personal")
+"""From the laxest to the strictest."""
+
 _GUARDED = frozenset({"confidential", "personal"})
 _RETENTION = re.compile(r"(forever|\d+ (day|month|year)s?|\d{4}-\d\d-\d\d)")
 _LANGUAGES = ("en", "ja")
+_COMMIT = re.compile(r"[0-9a-f]{4,64}")
+_GIT_S = 10
 
 
 @dataclass(frozen=True)
@@ -92,6 +97,8 @@ def describe_data(
 ) -> DataCard:
     """Write a dataset's card, or change what is named; the rest stays as it is.
 
+    Another class is told to the journal.
+
     Args:
         project: The project.
         path: The dataset, or the id of one of its versions.
@@ -120,27 +127,61 @@ def describe_data(
         "sharing": sharing,
         "contact": contact,
     }
-    card = replace(_read(project, name) or _Card(), **{key: value.strip() for key, value in given.items() if value})
+    before = _read(project, name) or _Card()
+    card = replace(before, **{key: value.strip() for key, value in given.items() if value})
     if wrong := [problem for problem in _problems(card) if not problem.endswith(" is missing")]:
         raise UsageError("card-invalid", wrong[0], f"mlops data describe '{name}' --help")
     words = _WORDS[language]
     lines = [f"# {words['head'].format(path=name)}"]
     lines += [f"\n# {words[key]}\n{key} = {written(value)}" for key, value in asdict(card).items()]
-    write_atomic(project.root / f"{name}{SUFFIX}", ("\n".join(lines) + "\n").encode())
+    text = ("\n".join(lines) + "\n").encode()
+    if card.data_class == before.data_class:
+        write_atomic(project.root / f"{name}{SUFFIX}", text)
+    else:
+        with project.journal.transaction() as transaction:
+            told = {"path": name, "data_class": card.data_class, "before": before.data_class}
+            transaction.append("data.described", f"data:{name}", told)
+            write_atomic(project.root / f"{name}{SUFFIX}", text)
     return _as_card(name, card)
 
 
 def is_guarded(project: Project, path: str) -> bool:
-    """Tell whether values of a dataset must not be shown: its card says so, or its card cannot be read."""
-    folder = Path(path)
-    for name in (path, *(parent.as_posix() for parent in folder.parents if parent != Path())):
-        try:
-            card = _read(project, name)
-        except WorkbenchError:
-            return True
-        if card:
-            return card.data_class in _GUARDED
-    return False
+    """Tell whether values of a dataset must not be shown: a card that covers it says so, or cannot be read."""
+    return data_class_of(project, path) in _GUARDED
+
+
+def data_class_of(project: Project, path: str) -> str:
+    """Return the strictest class that the cards of a dataset and of the folders it lies in say; empty where none does.
+
+    A card that cannot be read counts as ``personal``; a word that is no class says nothing.
+    """
+    return strictest(_class_in(project, name) for name in _covering(path))
+
+
+def data_class_within(project: Project, path: str) -> str:
+    """Return the same, where the dataset is a folder of the cards in it, too."""
+    folder = project.root / path
+    inside = folder.rglob(f"*{SUFFIX}") if folder.is_dir() else ()
+    names = [file.relative_to(project.root).as_posix().removesuffix(SUFFIX) for file in inside]
+    return strictest((data_class_of(project, path), *(_class_in(project, name) for name in names)))
+
+
+def data_class_in_commit(project: Project, path: str, commit: str) -> str:
+    """Return what :func:`data_class_of` would have said in a Git commit; empty where Git or the commit is not there."""
+    if not _COMMIT.fullmatch(commit) or Path(path).is_absolute() or "\n" in path:
+        return ""
+    asked = "".join(f"{commit}:./{name}{SUFFIX}\n" for name in _covering(path))
+    command = ["git", "-C", str(project.root), "--no-optional-locks", "cat-file", "--batch"]
+    try:
+        done = subprocess.run(command, input=asked.encode(), capture_output=True, check=False, timeout=_GIT_S)
+    except (OSError, subprocess.TimeoutExpired):
+        return ""
+    return strictest(_class_said(data) for data in _blobs(done.stdout))
+
+
+def strictest(classes: Iterable[str]) -> str:
+    """Return the strictest of some classes; what is no class says nothing."""
+    return max((name for name in classes if name in CLASSES), key=CLASSES.index, default="")
 
 
 def card_findings(project: Project) -> Iterator[Finding]:
@@ -166,6 +207,39 @@ def _dataset(project: Project, path: str) -> str:
     head, at, digits = path.rpartition("@")
     is_version = bool(at) and re.fullmatch(r"[0-9a-f]+", digits) and not (project.root / path).exists()
     return relative_path(project, head if is_version else path)
+
+
+def _covering(path: str) -> tuple[str, ...]:
+    """Return the names whose cards cover a path: its own, and those of the folders it lies in."""
+    return (path, *(parent.as_posix() for parent in Path(path).parents if parent != Path()))
+
+
+def _class_in(project: Project, name: str) -> str:
+    try:
+        card = _read(project, name)
+    except WorkbenchError:
+        return "personal"
+    return card.data_class if card else ""
+
+
+def _class_said(data: bytes) -> str:
+    try:
+        raw, reader = parse_toml(data, Path(SUFFIX))
+        return _Card(**reader.section(_Card, raw, ())).data_class
+    except WorkbenchError:
+        return "personal"
+
+
+def _blobs(told: bytes) -> Iterator[bytes]:
+    """Yield the blobs in what ``git cat-file --batch`` answers: ``<name> blob <size>`` and then the bytes."""
+    while told:
+        head, _, rest = told.partition(b"\n")
+        words = head.split()
+        is_blob = len(words) == 3 and words[1] == b"blob" and words[2].isdigit()
+        size = int(words[2]) + 1 if is_blob else 0
+        if is_blob:
+            yield rest[: size - 1]
+        told = rest[size:]
 
 
 def _read(project: Project, name: str) -> _Card | None:

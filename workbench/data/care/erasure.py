@@ -18,7 +18,6 @@ from typing import Any
 
 from workbench.contract.quality import ErasedVersion, ErasureReport
 from workbench.data import git, history
-from workbench.data.cache import CacheWriter, object_names
 from workbench.data.care.erasure_record import NOUN as ERASURE
 from workbench.data.care.erasure_record import (
     Change,
@@ -35,10 +34,11 @@ from workbench.data.care.rewriting import Put, Rewriter, Rewritten
 from workbench.data.care.rows import Wanted, patterns_of, wanted_of
 from workbench.data.catalogue import ERASED, NOUN, RECORDED
 from workbench.data.content import digest_of, find_object, put_back, read_listing
-from workbench.data.hashing import new_md5
+from workbench.data.dvc.cache import CacheWriter, object_names
+from workbench.data.dvc.hashing import new_md5
+from workbench.data.dvc.pointers import Pointer, all_pointers, parse_pointer, pointer_file
+from workbench.data.dvc.repository import cache_settings, has_repo
 from workbench.data.paths import relative_path
-from workbench.data.pointers import Pointer, all_pointers, parse_pointer, pointer_file
-from workbench.data.repository import cache_settings, has_repo
 from workbench.foundation.durable import write_atomic
 from workbench.foundation.errors import (
     ConflictError,

@@ -25,7 +25,7 @@ class RemoteOutcome:
 
 def has_remotes(project: Project) -> bool:
     """Tell whether any configuration of DVC names a remote; without one, dvc need not be loaded."""
-    from workbench.data.repository import read_config
+    from workbench.data.dvc.repository import read_config
 
     return any(section.startswith("remote ") for section in read_config(project))
 

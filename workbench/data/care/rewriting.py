@@ -7,11 +7,11 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from workbench.data.cache import listing
 from workbench.data.care import tables
 from workbench.data.care.rows import Remaining, Wanted, without_rows
 from workbench.data.content import find_object, read_listing
-from workbench.data.pointers import Pointer, parse_pointer, write_pointer
+from workbench.data.dvc.cache import listing
+from workbench.data.dvc.pointers import Pointer, parse_pointer, write_pointer
 from workbench.foundation.errors import IntegrityError
 
 Put = Callable[[bytes, str], str]

@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import time
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
-from workbench.data.ingest.declaration import Declaration
+from workbench.data.ingest.declaration import Declaration, declaration_file
 from workbench.data.table import shape_of
+from workbench.foundation.agreement import Use, refuse_untrusted
 from workbench.foundation.errors import UnavailableError
 from workbench.foundation.project import Project
 
@@ -46,12 +47,27 @@ def folder_of(project: Project, declaration: Declaration) -> Path:
     return project.root / declaration.folder
 
 
-def arrivals(project: Project, declaration: Declaration, taken: Mapping[str, Any]) -> list[Arrival]:
+def use_of_folder(project: Project, name: str, declaration: Declaration) -> Iterator[Use]:
+    """Yield what needs an agreement before a watched folder is read: nothing where that lies in the project.
+
+    A declaration comes with the repository, so somebody else may have written that the files of whoever starts Jupyter
+    are to become a version of its data.
+    """
+    folder = folder_of(project, declaration).resolve()
+    if not folder.is_relative_to(project.root.resolve()):
+        reads = {f"'{declaration.pattern}'": str(folder)}
+        file = declaration_file(project, name).relative_to(project.root).as_posix()
+        yield Use(f"watches.{name}", reads, f"versions of {declaration.into}", asdict(declaration), file)
+
+
+def arrivals(project: Project, name: str, declaration: Declaration, taken: Mapping[str, Any]) -> list[Arrival]:
     """Return the files that have not been taken as they are now, the oldest first.
 
     Raises:
+        DeniedError: ``secrets-untrusted``: the folder is outside the project and nobody agreed that it is read.
         UnavailableError: ``watch-folder-missing``: a share that is not mounted, say.
     """
+    refuse_untrusted(use_of_folder(project, name, declaration))
     folder = folder_of(project, declaration)
     if not folder.is_dir():
         message = f"The watched folder {folder} is not there"
@@ -61,12 +77,13 @@ def arrivals(project: Project, declaration: Declaration, taken: Mapping[str, Any
 
 
 def _scan(folder: Path, declaration: Declaration) -> Iterator[Arrival]:
+    real = folder.resolve()
     for path in folder.glob(declaration.pattern):
         name = path.relative_to(folder).as_posix()
         if path.name.startswith(".") or path.suffix.lower() in _UNFINISHED:
             continue
         try:
-            if not path.is_file() or path.is_symlink():  # a link could lead anywhere
+            if not path.is_file() or path.resolve() != real / name:  # a link, at its end or on its way, leads anywhere
                 continue
             status = path.stat()
         except OSError:

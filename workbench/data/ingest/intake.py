@@ -21,10 +21,19 @@ from workbench.data.ingest.declaration import (
     read_declaration,
     text_of,
 )
-from workbench.data.ingest.inbox import Arrival, arrivals, columns_of, folder_of, merged, schema_difference
+from workbench.data.ingest.inbox import (
+    Arrival,
+    arrivals,
+    columns_of,
+    folder_of,
+    merged,
+    schema_difference,
+    use_of_folder,
+)
 from workbench.data.paths import relative_path
 from workbench.data.table import shape_of
 from workbench.data.versions import snapshot
+from workbench.foundation.agreement import agree
 from workbench.foundation.canonical import digest_file
 from workbench.foundation.durable import write_atomic
 from workbench.foundation.errors import ConflictError, UsageError, WorkbenchError, storage_errors
@@ -76,6 +85,8 @@ def add_watch(
     with storage_errors(path):
         path.parent.mkdir(parents=True, exist_ok=True)
         write_atomic(path, text.encode())
+    if uses := tuple(use_of_folder(project, name, declaration)):
+        agree(uses, project.root)  # whoever adds it says so; anybody else who has the repository is asked
     return _card(project, name)
 
 
@@ -89,6 +100,7 @@ def ingest(project: Project, name: str = "", accept_schema: bool = False) -> tup
 
     Raises:
         NotFoundError: ``watch-unknown``.
+        DeniedError: ``secrets-untrusted``: its folder is outside the project, and you have not agreed that it is read.
         UnavailableError: ``watch-folder-missing``.
         ConflictError: ``ingest-schema-changed``, with the difference; nothing of that folder was taken.
         StorageError: ``data-locked``, ``disk-full`` or ``folder-not-writable``.
@@ -100,7 +112,7 @@ def _ingest_one(project: Project, name: str, accept_schema: bool) -> IngestRepor
     declaration = read_declaration(project, name)
     with hold_lock(project.state_dir / "leases" / f".watch-{name}", timeout_s=60):
         state = _state(project, name)
-        found = arrivals(project, declaration, state["files"])
+        found = arrivals(project, name, declaration, state["files"])
         new = [arrival for arrival in found if arrival.is_settled]
         settling = tuple(arrival.name for arrival in found if not arrival.is_settled)
         if not new:
@@ -193,7 +205,7 @@ def _card(project: Project, name: str) -> WatchCard:
     state = _state(project, name)
     try:
         declaration = read_declaration(project, name)
-        found = arrivals(project, declaration, state["files"])
+        found = arrivals(project, name, declaration, state["files"])
         problem = str(state["problem"])
     except WorkbenchError as error:
         declaration, found, problem = Declaration("", ""), [], error.message

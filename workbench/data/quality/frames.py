@@ -10,10 +10,10 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from workbench.data.cache import object_path
 from workbench.data.content import file_md5
+from workbench.data.dvc.cache import object_path
+from workbench.data.dvc.repository import cache_settings
 from workbench.data.paths import data_path
-from workbench.data.repository import cache_settings
 from workbench.foundation.durable import write_atomic
 from workbench.foundation.errors import IntegrityError, NotFoundError, UsageError
 from workbench.foundation.project import Project

@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import Any
 
 from workbench.data.quality.frames import TYPES
-from workbench.foundation.config import TomlReader, parse_toml, read_toml
+from workbench.foundation.config import TomlReader, read_toml
 from workbench.foundation.errors import UsageError, did_you_mean
 from workbench.foundation.project import Project
 
@@ -89,11 +89,6 @@ def read_rules(project: Project, path: str) -> Rules | None:
         return _rules(*read_toml(file, Path(f"{path}{SUFFIX}")))
     except FileNotFoundError:
         return None
-
-
-def parse_rules(text: str, name: Path) -> Rules:
-    """Validate the text of a checks file; ``name`` is only named in errors."""
-    return _rules(*parse_toml(text.encode(), name))
 
 
 def _rules(raw: dict[str, Any], reader: TomlReader) -> Rules:

@@ -113,7 +113,7 @@ def read_index(path: Path) -> Index:
         data = path.read_bytes()
         raw = json.loads(data)
         if raw["format"] != FORMAT:
-            hint = "use a newer version of mlops-workbench"
+            hint = "read it with a newer version: pip install --upgrade mlops-workbench"
             raise IntegrityError("table-format", f"{path.parent.name} has the unknown format '{raw['format']}'", hint)
         return Index(
             rows=raw["rows"],

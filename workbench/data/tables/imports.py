@@ -69,6 +69,8 @@ def import_table(
     """
     if query and source:
         raise UsageError("source-unclear", "Both a file and a query were named", "name one of them")
+    if not (source or query or name):
+        raise _nothing_named()
     name = _checked_name(name or (Path(source).stem if source and not query else ""))
     path = table_path(name)
     recipe_file = project.root / path.replace(blocks.SUFFIX, SUFFIX)
@@ -137,11 +139,15 @@ def _read(project: Project, source: str, wanted: ReadingRecipe) -> Source:
     if wanted.query and not source:
         return read_query(wanted)
     if not source:
-        hint = f"mlops data import FILE ({', '.join(sorted(FORMATS))}), or --query SQL --url-env VARIABLE"
-        raise UsageError("source-unclear", "Neither a file nor a query was named", hint)
+        raise _nothing_named()
     given = expanded(source)
     path = next((root / given for root in (project.root, Path.cwd()) if (root / given).exists()), given)
     return read_source(path, wanted, exactly=True)
+
+
+def _nothing_named() -> UsageError:
+    hint = f"mlops data import FILE ({', '.join(sorted(FORMATS))}), or --query SQL --url-env VARIABLE"
+    return UsageError("source-unclear", "Neither a file nor a query was named", hint)
 
 
 def _with_key(found: Source, declared: tuple[str, ...], before: tuple[str, ...]) -> Source:

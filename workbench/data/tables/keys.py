@@ -22,7 +22,7 @@ def check_key(table: Any, key: tuple[str, ...]) -> None:
         if name not in table.column_names:
             raise UsageError("key-unknown", f"There is no column '{name}'", did_you_mean(name, table.column_names))
         if table[name].null_count:
-            message = f"The key column '{name}' lacks {table[name].null_count:,} values"
+            message = f"The key column '{name}' is empty in {table[name].null_count:,} of {table.num_rows:,} rows"
             raise UsageError("key-missing-values", message, "declare other columns: --key COLUMN")
     hashes = row_hashes([table[name] for name in key])
     order = np.argsort(hashes, kind="stable")

@@ -9,11 +9,11 @@ from functools import cached_property
 from pathlib import Path, PurePosixPath
 from typing import Any
 
-from workbench.data.cache import object_path
 from workbench.data.catalogue import NOUN, RECORDED
 from workbench.data.content import file_md5
-from workbench.data.pointers import all_pointers, parse_pointer
-from workbench.data.repository import cache_settings
+from workbench.data.dvc.cache import object_path
+from workbench.data.dvc.pointers import all_pointers, parse_pointer
+from workbench.data.dvc.repository import cache_settings
 from workbench.data.tables import blocks
 from workbench.data.tables.sources import format_of, read_source
 from workbench.foundation.errors import IntegrityError, NotFoundError, UsageError, did_you_mean

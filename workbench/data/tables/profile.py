@@ -16,6 +16,7 @@ from workbench.data.tables.keys import detect_key
 from workbench.data.tables.memory import name_of, recall, remember
 from workbench.data.tables.place import find_place
 from workbench.data.tables.sketch import numbers_of
+from workbench.foundation.errors import NotFoundError
 from workbench.foundation.project import Project
 
 BINS = 30
@@ -37,7 +38,7 @@ def profile_data(project: Project, source: str, columns: tuple[str, ...] = ()) -
         columns: Only these columns.
 
     Raises:
-        NotFoundError: ``version-unknown`` or ``data-missing``.
+        NotFoundError: ``version-unknown``, ``data-missing`` or ``column-unknown``.
         UsageError: ``not-a-table``, ``version-ambiguous``, or what the file's reader says.
         IntegrityError: ``data-cache-missing``, ``data-cache-damaged`` or ``table-damaged``.
     """
@@ -47,6 +48,9 @@ def profile_data(project: Project, source: str, columns: tuple[str, ...] = ()) -
     if kept is not None:
         return _from_json(place.label, json.loads(kept["json"].tobytes()))
     table = place.read(columns or None)
+    if unknown := [name for name in columns if name not in table.column_names]:
+        message = f"{place.label} has no column '{unknown[0]}'"
+        raise NotFoundError("column-unknown", message, f"see which there are: mlops data profile '{source}'")
     hashes = row_hashes(table.columns)
     profile = TableProfile(
         place.label,

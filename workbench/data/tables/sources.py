@@ -95,8 +95,10 @@ def read_query(recipe: ReadingRecipe) -> Source:
 
     url = os.environ.get(recipe.url_env, "") if recipe.url_env else ""
     if not url:
-        message = f"The environment variable '{recipe.url_env}' holds no database address"
-        raise UsageError("url-missing", message, "set it, then: mlops data import --query SQL --url-env VARIABLE")
+        message = f"The environment variable {recipe.url_env} holds no database address"
+        if not recipe.url_env:
+            message = "The environment variable that holds the database's address was not named"
+        raise UsageError("url-missing", message, "mlops data import --query SQL --url-env VARIABLE")
     try:
         engine = sqlalchemy.create_engine(url)
         try:
@@ -109,7 +111,8 @@ def read_query(recipe: ReadingRecipe) -> Source:
             engine.dispose()
     except (NoSuchModuleError, ImportError, sqlalchemy.exc.ArgumentError) as error:
         # The message of these may repeat the address, which may hold a password.
-        raise UnavailableError("database-unavailable", f"No driver for the address in {recipe.url_env}") from error
+        message, hint = f"No driver for the address in {recipe.url_env}", "write dialect+driver://…, and pip install it"
+        raise UnavailableError("database-unavailable", message, hint) from error
     except DBAPIError as error:
         reason = str(error.orig).splitlines()[0][:200] if error.orig else "refused"
         reason = reason.replace(url, "…")
@@ -117,7 +120,8 @@ def read_query(recipe: ReadingRecipe) -> Source:
             "query-failed", f"The database refuses the query: {reason}", "try it in the database"
         ) from None
     except SQLAlchemyError as error:
-        raise UnavailableError("database-unavailable", f"The database fails: {type(error).__name__}") from error
+        message = f"The database fails: {type(error).__name__}"
+        raise UnavailableError("database-unavailable", message, "ask it the same with its own client") from error
     columns = list(zip(*rows, strict=True)) if rows else [()] * len(names)
     unique = textfile.unique_names(names)
     try:

@@ -162,7 +162,8 @@ def read_cells(text: str, layout: TextLayout) -> Any:
         row = wrong[0]
         where = f"row {row.number}" if row.number else "a row"
         message = (
-            f"{len(wrong)} rows have not {row.expected_columns} cells as the header; {where} has {row.actual_columns}"
+            f"The header has {row.expected_columns} cells and {where} has {row.actual_columns}; "
+            f"rows that do not fit: {len(wrong):,}"
         )
         hint = "skip the rows before the header: --skip-rows N; or name the delimiter: --delimiter ';'"
         raise UsageError("table-ragged", message, hint)

@@ -6,10 +6,14 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from typing import TYPE_CHECKING
 
 from workbench import __version__
 from workbench.foundation.errors import WorkbenchError
+
+if TYPE_CHECKING:
+    from workbench.contract.job import JobEvent
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -43,14 +47,22 @@ def main(arguments: Sequence[str] | None = None) -> int:
 def _run(words: Sequence[str]) -> int:
     from workbench.doors.call import carry_out
     from workbench.doors.commandline import parse
-    from workbench.doors.terminal import ProgressBar, render
+    from workbench.doors.terminal import LogLines, ProgressBar, render
+    from workbench.verbs import Follows
 
     call = parse(words)
     if call.help:
         print(call.help, end="")
         return 0
-    progress = None if call.as_json else ProgressBar(sys.stderr, str(call.arguments.get("notebook", "")))
+    is_log = call.verb.follows is Follows.LOG and not call.is_detached
+    progress: Callable[[JobEvent], None] | None = None
+    if is_log:
+        progress = LogLines(sys.stdout, as_json=call.as_json)
+    elif not call.as_json:
+        progress = ProgressBar(sys.stderr, str(call.arguments.get("notebook", "")))
     result = carry_out(call, progress=progress)
+    if is_log:
+        return 0
     if call.as_json:
         import json
 

@@ -42,7 +42,8 @@ def mlops_line(line: str) -> Any:
     from workbench.doors.call import carry_out
     from workbench.doors.commandline import overview, parse
     from workbench.doors.magics.display import Cards
-    from workbench.doors.terminal import ProgressBar
+    from workbench.doors.terminal import LogLines, ProgressBar
+    from workbench.verbs import Follows
 
     words = split(line)
     if words in ([], ["--help"], ["-h"]):
@@ -53,7 +54,9 @@ def mlops_line(line: str) -> Any:
         sys.stdout.write(call.help)
         return None
     folder = None if call.project else notebook_folder()
-    result = carry_out(call, folder=folder, progress=ProgressBar(sys.stdout, ""))
+    is_log = call.verb.follows is Follows.LOG
+    progress = LogLines(sys.stdout) if is_log else ProgressBar(sys.stdout, "")
+    result = carry_out(call, folder=folder, progress=progress)
     if call.as_json:
         from workbench.doors.encoding import to_json
 
@@ -70,7 +73,8 @@ def split(line: str) -> list[str]:
     try:
         return shlex.split(line)
     except ValueError as error:
-        raise UsageError("quotes-unbalanced", f"Cannot read the line: {error}", "close every quote") from error
+        hint = "close every quote, or write \\' for one that is meant itself"
+        raise UsageError("quotes-unbalanced", f"Cannot read the line: {error}", hint) from error
 
 
 def notebook_folder() -> Path:

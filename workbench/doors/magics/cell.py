@@ -1,4 +1,4 @@
-"""The cell magics: ``%%mlops track [name] [--continue]`` records a cell as a run, ``%%mlops untracked`` none of it."""
+"""The cell magics: ``%%mlops track`` records a cell as a run, ``untracked`` none of it, ``on`` runs it elsewhere."""
 
 from __future__ import annotations
 
@@ -11,16 +11,16 @@ from workbench.foundation.errors import UsageError
 if TYPE_CHECKING:
     from IPython.core.interactiveshell import InteractiveShell
 
-CELL_WORDS = ("track", "untracked")
+CELL_WORDS = ("on", "track", "untracked")
 CONTINUE = "--continue"
-_HELP = "%%mlops track [name] [--continue], or %%mlops untracked"
+_HELP = "%%mlops track [name] [--continue], %%mlops untracked, or %%mlops on TARGET --in a,b --out c"
 
 
 def cell_magic(shell: InteractiveShell) -> Callable[[str, str], None]:
     """Return the function behind ``%%mlops``."""
 
     def mlops_cell(line: str, cell: str) -> None:
-        """Record a cell as a run: ``%%mlops track "first try"``; or nothing of it: ``%%mlops untracked``."""
+        """Record a cell as a run, ``%%mlops track "try"``, or run it elsewhere: ``%%mlops on gpu-box --in df``."""
         from workbench.doors.magics import split
         from workbench.experiment import session
 
@@ -34,6 +34,10 @@ def cell_magic(shell: InteractiveShell) -> Callable[[str, str], None]:
         elif word == "untracked" and not rest:
             with session.untracked():
                 _execute(shell, cell)
+        elif word == "on":
+            from workbench.doors.magics.on import run_on
+
+            run_on(shell, rest, cell)
         else:
             raise UsageError("cell-magic-unknown", f"There is no cell magic '%%mlops {line}'", _HELP)
 

@@ -9,6 +9,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from workbench.doors.magics.cell import CELL_WORDS, CONTINUE
+from workbench.doors.magics.on import OPTIONS
 from workbench.foundation.errors import WorkbenchError
 from workbench.verbs import VERBS, Verb
 
@@ -44,8 +45,7 @@ def candidates(typed: str, *, is_cell: bool = False) -> list[str]:
     before = typed[: len(typed) - len(_last_word(typed))].split()
     word = _last_word(typed)
     if is_cell:
-        words = CELL_WORDS if not before else (CONTINUE,) if before[0] == "track" and word.startswith("-") else ()
-        return [w for w in words if w.startswith(word)]
+        return [w for w in _cell_words(before, word) if w.startswith(word)]
     verb = _verb_of(before)
     if verb is None or (len(before) == 1 and not word.startswith("-") and _has_siblings(verb)):
         return sorted(w for w in _words_after(before) if w.startswith(word))
@@ -54,6 +54,18 @@ def candidates(typed: str, *, is_cell: bool = False) -> list[str]:
     except (WorkbenchError, OSError, ImportError):
         return []
     return sorted(value for value in values if value.startswith(word))
+
+
+def _cell_words(before: list[str], word: str) -> list[str]:
+    """Return what may follow in the line of a cell magic."""
+    if not before:
+        return list(CELL_WORDS)
+    if word.startswith("-"):
+        return [CONTINUE] if before[0] == "track" else list(OPTIONS) if before[0] == "on" else []
+    try:
+        return _values("--target") if before == ["on"] else []
+    except (WorkbenchError, OSError):
+        return []
 
 
 def _last_word(line: str) -> str:
@@ -89,5 +101,5 @@ def _values(option: str) -> list[str]:
     from workbench.foundation.project import Project
 
     if option in ("--target", "-t"):
-        return ["local", *Project.open(actor="completion").config.targets]
+        return list(dict.fromkeys(["local", *Project.open(actor="completion").config.targets]))
     return []

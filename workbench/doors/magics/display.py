@@ -82,6 +82,7 @@ _CARD_TYPES = {
     "workbench.contract.run": ("RunCard", "RunDetail", "RunComparison"),
     "workbench.contract.data": ("DatasetVersion",),
     "workbench.contract.job": ("JobCard", "TargetCard"),
+    "workbench.contract.sweep": ("SweepCard",),
     "workbench.contract.review": ("ReviewCard", "Reviewer"),
     "workbench.contract.release": ("ReleaseCard", "RunnerCard"),
     "workbench.contract.monitor": ("MonitorCard", "AlertCard", "WindowCard", "ReportFile"),

@@ -7,8 +7,11 @@ on for ever.
 
 from __future__ import annotations
 
+import contextlib
 import sqlite3
 from pathlib import Path
+
+from workbench.foundation.log_hold import LogHold
 
 
 class CommitWatch:
@@ -20,6 +23,7 @@ class CommitWatch:
     def __init__(self, path: Path) -> None:
         self._path = path
         self._connection: sqlite3.Connection | None = None
+        self._hold: LogHold | None = None
         self._identity: tuple[int, int] | None = None
         self._version = -1
 
@@ -49,6 +53,7 @@ class CommitWatch:
 
     def close(self) -> None:
         """Close the connection; the next look opens another."""
+        self._hold = None
         if self._connection is not None:
             self._connection.close()
             self._connection = None
@@ -63,7 +68,11 @@ class CommitWatch:
     def _open(self) -> sqlite3.Connection:
         if self._connection is None:
             # timeout=0: a look never waits for a writer. It is made and used by the watching thread alone.
-            self._connection = sqlite3.connect(f"{self._path.absolute().as_uri()}?mode=ro", uri=True, timeout=0)
+            connection = sqlite3.connect(f"{self._path.absolute().as_uri()}?mode=ro", uri=True, timeout=0)
+            if connection.execute("PRAGMA journal_mode").fetchone() == ("wal",):
+                with contextlib.suppress(FileNotFoundError):  # it vanished: the next look notices
+                    self._hold = LogHold(self._path)
+            self._connection = connection
         return self._connection
 
 

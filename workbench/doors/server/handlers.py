@@ -31,7 +31,9 @@ from workbench.doors.server.routes import (
     routes,
 )
 from workbench.doors.server.services import SETTING, Services
+from workbench.doors.words.answers import encode_in
 from workbench.foundation.errors import NotFoundError, UsageError, WorkbenchError, did_you_mean
+from workbench.foundation.words.translation import language_of
 from workbench.verbs import VERBS, Permission
 
 _JUPYTERS_OWN = {"no_track_activity", "token"}
@@ -57,12 +59,17 @@ class WorkbenchHandler(APIHandler):
         services: Services = self.settings[SETTING]
         return services
 
+    @property
+    def language(self) -> str:
+        """Language that the panel is shown in, if there are words for it; empty for English."""
+        return language_of(self.request.headers.get("Accept-Language", ""))
+
     def write_error(self, status_code: int, **kwargs: Any) -> None:
         """Render what was raised; tornado has logged it already."""
         _, error, _ = kwargs.get("exc_info", (None, None, None))
         problem = problem_of(error or web.HTTPError(status_code))
         self.set_status(problem.status)
-        self.finish(encode(problem), set_content_type=MEDIA_TYPE)
+        self.finish(encode_in(problem, self.language), set_content_type=MEDIA_TYPE)
 
     def refuse(self, error: WorkbenchError) -> None:
         """Answer with an error that is no fault of the server."""
@@ -86,7 +93,8 @@ class VerbHandler(WorkbenchHandler):
             raw = self._query() if verb.is_reading else self._body()
             location = self.get_query_argument(LOCATION, "", strip=False)
             loop = asyncio.get_running_loop()
-            answer = await loop.run_in_executor(services.threads, services.call, verb, location, raw)
+            asked = (verb, location, raw, self.language)
+            answer = await loop.run_in_executor(services.threads, services.call, *asked)
         except WorkbenchError as error:
             self.refuse(error)
         else:

@@ -24,13 +24,17 @@ Stamp = tuple[int, int, int]
 
 
 class Observation:
-    """Look at one project again and again; belongs to one thread."""
+    """Look at one project again and again; belongs to one thread.
+
+    Raises:
+        sqlite3.DatabaseError: A database of the project is damaged.
+    """
 
     def __init__(self, project: Project) -> None:
         state = project.state_dir
         self._root = project.root
-        self._journal = _commit_watch(project.config.journal.url or f"sqlite:///{state / 'journal.db'}")
-        self._runs = _commit_watch(project.tracking_uri)
+        self._journal = _commit_watch(project.journal_address)
+        self._runs = _commit_watch(project.tracking_address)
         self._jobs = _OpenJobs(state / "jobs")
         self._files = {
             project.root / FILE_NAME: ChangedNoun.PROJECT,
@@ -41,8 +45,12 @@ class Observation:
         self._stamps: dict[str, Stamp] = {}
         self._runner_stamps: dict[str, Stamp] = {}
         self._seq = 0
-        self.look()  # what is there already is no change
-        self._seq = self._last_seq()
+        try:
+            self.look()  # what is there already is no change
+            self._seq = self._last_seq()
+        except BaseException:
+            self.close()
+            raise
 
     def look(self, *, also: frozenset[ChangedNoun] = frozenset()) -> Change | None:
         """Return what changed since the last call, or None; ``also`` was noticed by somebody else."""
@@ -85,6 +93,10 @@ class Observation:
         return {ChangedNoun.RUNNER} if has_changed else set()
 
 
+_LIVE = ("events.jsonl", "view.json")
+"""Files of a job's directory that change while it goes on: what it says, and how a far one looks."""
+
+
 class _OpenJobs:
     """Progress of the jobs that have not ended: they have no ``exit.json`` yet.
 
@@ -94,7 +106,7 @@ class _OpenJobs:
     def __init__(self, folder: Path) -> None:
         self._folder = folder
         self._folder_stamp: Stamp | None = None
-        self._progress: dict[str, Stamp | None] = {}
+        self._progress: dict[str, tuple[Stamp | None, ...]] = {}
 
     def have_changed(self) -> bool:
         stamp = _stamp(self._folder)
@@ -103,10 +115,10 @@ class _OpenJobs:
             self._folder_stamp = stamp
             for job in _names(self._folder):
                 if job not in self._progress and not self._has_ended(job):
-                    self._progress[job] = None
+                    self._progress[job] = ()
                     has_changed = True
         for job, before in list(self._progress.items()):
-            after = _stamp(self._folder / job / "events.jsonl")
+            after = tuple(_stamp(self._folder / job / name) for name in _LIVE)
             if after != before:
                 self._progress[job] = after
                 has_changed = True

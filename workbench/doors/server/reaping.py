@@ -28,8 +28,14 @@ _AGAIN_S = 60.0
 _TRIES = 3
 """The dead get another reaper after so many seconds, in case the first one died, too; and so many in all."""
 
-_REAPED = {"run": ChangedNoun.RUN, "job": ChangedNoun.JOB}
-"""Whose end a reaper writes. Reviews and runners see to theirs when they are read next."""
+_REAPED = {
+    "run": ChangedNoun.RUN,
+    "job": ChangedNoun.JOB,
+    "follower": ChangedNoun.JOB,
+    "sweep": ChangedNoun.SWEEP,
+}
+"""Whose end a reaper writes; for a follower and for a sweep's controller it starts another. Reviews and runners see to
+theirs when read next."""
 
 _NOUNS = {**_REAPED, "review": ChangedNoun.REVIEW, "runner": ChangedNoun.RUNNER}
 

@@ -11,10 +11,10 @@ from typing import TYPE_CHECKING, Any
 
 from workbench.contract.change import CHANGED_SCHEMA_ID, Change
 from workbench.doors.arguments import bind
-from workbench.doors.encoding import encode
 from workbench.doors.server.location import folder_of
 from workbench.doors.server.projects import OpenProjects
 from workbench.doors.server.watch import Watch
+from workbench.doors.words.answers import encode_in
 from workbench.foundation.errors import UsageError
 from workbench.verbs import Verb
 
@@ -43,8 +43,14 @@ class Services:
     has_events: bool
     threads: ThreadPoolExecutor = field(default_factory=lambda: ThreadPoolExecutor(_THREADS, "wb-verb"))
 
-    def call(self, verb: Verb, location: str, raw: Mapping[str, Any]) -> bytes:
+    def call(self, verb: Verb, location: str, raw: Mapping[str, Any], language: str = "") -> bytes:
         """Carry a verb out and return its result as JSON; blocks.
+
+        Args:
+            verb: The verb.
+            location: Where the caller stands.
+            raw: Its parameters as they came.
+            language: Language that sentences of ours are said in; empty for English.
 
         Raises:
             WorkbenchError: Whatever is wrong with the input, the place or the work itself.
@@ -53,11 +59,11 @@ class Services:
         if not verb.needs_project:
             arguments = bind(verb, raw, base=folder_of(root, location))
             _refuse_outside(root, arguments)
-            return encode(verb.load()(**arguments))
+            return encode_in(verb.load()(**arguments), language)
         opened = self.projects.reading if verb.is_reading else self.projects.acting
         with opened(location) as project:
             self.watch.touch(project)
-            return encode(verb.load()(project, **bind(verb, raw)))
+            return encode_in(verb.load()(project, **bind(verb, raw)), language)
 
 
 def build(serverapp: ServerApp, *, has_events: bool) -> Services:

@@ -108,7 +108,7 @@ def _parameters(route: Route) -> str:
 def _parameters_type(route: Route) -> str:
     if not parameter_schemas(route.verb):
         return "Readonly<Record<string, never>>"
-    return "I" + "".join(word.capitalize() for word in route.verb.words.split()) + "Params"
+    return "I" + "".join(word.capitalize() for word in route.verb.words.replace("-", " ").split()) + "Params"
 
 
 def _verbs(table: Iterable[Route]) -> str:

@@ -15,6 +15,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 from workbench.contract.change import Change, ChangedNoun
+from workbench.doors.server.guarding import Guard
 from workbench.doors.server.ingesting import Intake
 from workbench.doors.server.observation import Observation
 from workbench.doors.server.reaping import LOOK_S, Reaper
@@ -103,9 +104,11 @@ class _Watched:
 
     def __init__(self, project: Project) -> None:
         self.config = project.config
-        self._observation = Observation(project)
+        self._project = project
+        self._observation: Observation | None = None
         self._reaper = Reaper(project)
         self._intake = Intake(project)
+        self._guard = Guard(project)
         self._reaped_at = 0.0
         self._failure = ""
 
@@ -113,6 +116,9 @@ class _Watched:
         """Return what changed; what goes wrong is logged once, and the next look tries again."""
         try:
             self._intake.look()
+            self._guard.look()
+            if self._observation is None:
+                self._observation = Observation(self._project)
             change = self._observation.look(also=self._deaths())
         except (OSError, sqlite3.Error, WorkbenchError) as error:
             if str(error) != self._failure:
@@ -131,4 +137,5 @@ class _Watched:
 
     def close(self) -> None:
         """Close the databases."""
-        self._observation.close()
+        if self._observation:
+            self._observation.close()

@@ -12,7 +12,7 @@ from typing import Any
 
 from workbench.contract.pipeline import PipelineRun
 from workbench.contract.status import JobState
-from workbench.data import dvc_stages
+from workbench.data.dvc import stages as dvc_stages
 from workbench.execute.ledger import NOUN as JOB
 from workbench.execute.pipelines.stages import last_jobs
 from workbench.foundation.background import spawn_detached

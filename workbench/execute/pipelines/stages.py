@@ -8,12 +8,11 @@ import shlex
 from typing import Any
 
 from workbench.contract.pipeline import StageCard
-from workbench.data import dvc_stages
+from workbench.data.dvc import stages as dvc_stages
 from workbench.data.paths import relative_path
 from workbench.execute.ledger import NOUN as JOB
-from workbench.execute.notebook import Notebook
+from workbench.execute.notebook import Notebook, find_notebook
 from workbench.execute.parameters import bind_parameters
-from workbench.execute.submission import find_notebook
 from workbench.foundation.durable import write_atomic
 from workbench.foundation.errors import UsageError, read_errors, storage_errors
 from workbench.foundation.project import Project

@@ -23,6 +23,11 @@ _SECRET = re.compile(
 """Files that hold secrets by their name; they go into no patch, versioned or not."""
 
 
+def is_named_like_secret(name: str) -> bool:
+    """Tell whether a file's path says that it holds a secret (``.env``, keys, credentials)."""
+    return bool(_SECRET.search(name))
+
+
 def git_state(project: Project) -> str:
     """Return the commit of the project, with ``+dirty`` where files differ from it; empty without Git or commit."""
     commit = _git(project.root, "rev-parse", "HEAD")
@@ -73,7 +78,8 @@ def _copied_index(root: Path) -> Iterator[dict[str, str]]:
     with tempfile.TemporaryDirectory(prefix="wb-index-") as folder:
         copy = Path(folder) / "index"
         if index.is_file():
-            shutil.copyfile(index, copy)
+            # With its time: a file changed in the second in which the index was written is one that Git reads again.
+            shutil.copy2(index, copy)
         yield {"GIT_INDEX_FILE": str(copy)}
 
 

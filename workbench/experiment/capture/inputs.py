@@ -119,8 +119,8 @@ class InputRecorder:
         if path.startswith(os.sep):
             self._seen.add(path)  # a relative one may be another file tomorrow
         if full not in self._found and full not in self._written and self._is_input(full) and os.path.isfile(full):  # noqa: PTH113
+            self._readers[full] = reader  # first: a thread may digest what is found at once
             self._found[full] = _Sighting.of(full)
-            self._readers[full] = reader
 
     def take(self, item: InputFile) -> None:
         """Take an input whose digest and version are known: a version that was read out of DVC's cache."""

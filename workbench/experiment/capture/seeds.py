@@ -4,6 +4,7 @@ Whether a generator was seeded cannot be read from its state, so the functions t
 ``numpy.random.seed``, ``torch.manual_seed`` and those that set a whole state. Whoever imported such a function under
 another name before the workbench was loaded is not seen, and reads "unseeded" although it was; a generator that is made
 by hand (``numpy.random.default_rng()``) has no state to look up afterwards, so only whether each got a seed is kept.
+Of torch the state of the processor's generator stands for all: ``torch.manual_seed`` seeds every device.
 Nothing here draws a number: that would change the user's results.
 """
 
@@ -44,6 +45,7 @@ _made: set[str] = set()
 
 def watch_seeds() -> None:
     """Notice from now on who seeds; calling again changes nothing."""
+    _keep_ipython_from_drawing()
     for module in _SEEDING:
         when_imported(module, _watch)
 
@@ -76,6 +78,18 @@ def seeds(at_begin: Mapping[str, str]) -> dict[str, str]:
     return found
 
 
+def _keep_ipython_from_drawing() -> None:
+    """Have IPython pick no tip, for which it draws from the user's ``random``.
+
+    It does each time a client asks what kernel this is: JupyterLab where it connects, nbclient after the last cell. A
+    notebook that draws nothing read "unseeded", and one that seeded went on from another number.
+    """
+    ipython = sys.modules.get("IPython")
+    shell = ipython.get_ipython() if ipython else None
+    if shell is not None and getattr(shell, "enable_tip", False):
+        shell.enable_tip = False
+
+
 def _watch(module: ModuleType) -> None:
     for function, name in _SEEDING[module.__name__].items():
         _after(module, function, functools.partial(_note_seed, name))
@@ -100,6 +114,9 @@ def _after(module: ModuleType, name: str, note: Callable[..., Any]) -> None:
         return result
 
     wrapper._workbench_original = function  # type: ignore[attr-defined]
+    home = sys.modules.get(getattr(function, "__module__", None) or "")
+    if getattr(home, name, None) is function:
+        setattr(home, name, wrapper)  # torch.random.manual_seed is torch.manual_seed
     setattr(module, name, wrapper)
 
 

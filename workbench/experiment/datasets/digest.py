@@ -87,7 +87,8 @@ def digest_of_path(path: Path) -> str:
             _feed(own, file)
             hasher.update(file.relative_to(path).as_posix().encode() + b"\0" + own.digest())
     else:
-        raise NotFoundError("dataset-missing", f"There is no file or folder {path}", f"ls '{path.parent}'")
+        hint = f"name one that is there: ls '{path.parent}'"
+        raise NotFoundError("dataset-missing", f"There is no file or folder {path}", hint)
     return PREFIX + str(hasher.hexdigest())
 
 

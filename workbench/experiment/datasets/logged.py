@@ -20,8 +20,7 @@ from workbench.foundation.project import Project
 
 VERSION_TAG = "workbench.dataset_version"
 DATASET_TAG = "workbench.dataset"
-_MAX_NAME = 500
-_MAX_TAG = 500
+_MAX_TEXT = 500
 
 _logged: dict[str, list[dict[str, Any]]] = {}
 
@@ -46,9 +45,12 @@ def log_dataset(data: Any, name: str = "", context: str = "training") -> str:
         NotFoundError: ``dataset-missing``.
     """
     project, run = current_run()
-    if len(name) > _MAX_NAME or len(context) > _MAX_TAG:
-        message = f"The name or the context has more than {_MAX_NAME} characters"
-        raise UsageError("dataset-name-too-long", message, "choose a shorter one")
+    for what, text in (("name", name), ("context", context)):
+        if len(text) > _MAX_TEXT:
+            message = f"The {what} of a dataset has {len(text)} characters, and MLflow keeps {_MAX_TEXT}"
+            raise UsageError(
+                "dataset-name-too-long", message, f"choose a shorter one: workbench.log_dataset(…, {what}=…)"
+            )
     row, entry = _of_path(project, Path(data), name) if isinstance(data, str | Path) else _of_frame(project, data, name)
     row.tags[CONTEXT_TAG] = context
     log_dataset_row(project, run, row)

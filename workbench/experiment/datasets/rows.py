@@ -12,8 +12,9 @@ import uuid
 from dataclasses import dataclass
 from pathlib import Path
 
-from workbench.experiment.store import tracking
+from workbench.experiment.store.client import tracking_client, tracking_errors
 from workbench.experiment.store.connections import writing
+from workbench.experiment.store.creation import ensure_store, sqlite_path
 from workbench.experiment.store.refusals import run_deleted, run_unknown, translated
 from workbench.experiment.store.writer_sql import SqlWriter
 from workbench.foundation.errors import storage_errors
@@ -53,8 +54,8 @@ def log_dataset_row(project: Project, run: str, row: DatasetRow) -> None:
         UsageError: ``tracking-refused``: the run was deleted.
         StorageError: The store cannot be written.
     """
-    tracking.ensure_store(project)
-    path = tracking.sqlite_path(project)
+    ensure_store(project)
+    path = sqlite_path(project)
     if path is None or not SqlWriter(path).can_write():
         _by_client(project, run, row)
         return
@@ -93,10 +94,10 @@ def _by_sql(path: Path, run: str, row: DatasetRow) -> None:
 
 
 def _by_client(project: Project, run: str, row: DatasetRow) -> None:
-    client = tracking.tracking_client(project)
+    client = tracking_client(project)
     from mlflow.entities import Dataset, DatasetInput, InputTag
 
     dataset = Dataset(row.name, row.digest, row.source_type, row.source, row.schema, row.profile)
     tags = [InputTag(key, value) for key, value in row.tags.items()]
-    with tracking.tracking_errors(project):
+    with tracking_errors(project):
         client.log_inputs(run, [DatasetInput(dataset, tags)])

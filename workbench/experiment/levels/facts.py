@@ -10,7 +10,7 @@ import json
 import tempfile
 from collections.abc import Iterable
 from dataclasses import dataclass
-from pathlib import Path
+from pathlib import Path, PurePosixPath
 from typing import Any
 
 from workbench.contract.run import InputFile
@@ -18,7 +18,7 @@ from workbench.contract.status import RunState
 from workbench.experiment.capture.cells import ExecutedCell, executed_cells
 from workbench.experiment.capture.document import DocumentCell, read_cells
 from workbench.experiment.runs import find_run, inputs_of, reader_of
-from workbench.experiment.store.artifacts import local_folder
+from workbench.experiment.store.artifacts import local_folder, within
 from workbench.experiment.store.liveness import dead_runs
 from workbench.experiment.store.rows import RunQuery, RunRow, state_of
 from workbench.experiment.store.tags import joined_tag
@@ -160,19 +160,20 @@ def read_facts(project: Project, run: str) -> RunFacts:
     )
 
 
-def read_artifact(project: Project, run: str, artifact_uri: str, path: str) -> bytes | None:
+def read_artifact(project: Project, artifact_uri: str, path: str) -> bytes | None:
     """Return the bytes of one artifact; None where the run has none of that name."""
+    if not artifact_uri:
+        return None
     folder = local_folder(artifact_uri)
     if folder is not None:
-        file = folder / path
-        return file.read_bytes() if file.is_file() else None
-    from workbench.experiment.store.tracking import tracking_client, tracking_errors
+        file = within(folder, path)
+        return file.read_bytes() if file and file.is_file() else None
+    from workbench.experiment.store.far_artifacts import download, list_folder
 
-    client = tracking_client(project)
-    with tracking_errors(project), tempfile.TemporaryDirectory(prefix="wb-artifact-") as scratch:
-        if path not in {entry.path for entry in client.list_artifacts(run, str(Path(path).parent))}:
-            return None
-        return Path(client.download_artifacts(run, path, scratch)).read_bytes()
+    if path not in {entry.path for entry in list_folder(project, artifact_uri, str(PurePosixPath(path).parent))}:
+        return None
+    with tempfile.TemporaryDirectory(prefix="wb-artifact-") as scratch:
+        return download(project, artifact_uri, path, Path(scratch)).read_bytes()
 
 
 def cells_of(notebook: bytes) -> tuple[ExecutedCell, ...]:
@@ -192,10 +193,10 @@ def _document(notebook: bytes) -> tuple[DocumentCell, ...]:
 
 def _chain(project: Project, row: RunRow) -> tuple[tuple[ExecutedCell, ...], str]:
     """Return the executed cells and the head of their chain; of a job, from its executed notebook."""
-    lines = read_artifact(project, row.id, row.artifact_uri, "workbench/cells.jsonl")
+    lines = read_artifact(project, row.artifact_uri, "workbench/cells.jsonl")
     cells = tuple(_cells(lines)) if lines else ()
     if not cells and row.tags.get("workbench.job"):
-        notebook = read_artifact(project, row.id, row.artifact_uri, "notebook/output.ipynb")
+        notebook = read_artifact(project, row.artifact_uri, "notebook/output.ipynb")
         ran = [cell for cell in _document(notebook or b"") if cell.was_executed]
         cells = executed_cells((cell.id, cell.source, cell.duration_s, cell.is_ok) for cell in ran)
     return cells, row.tags.get("workbench.chain") or (cells[-1].link if cells else "")
@@ -228,14 +229,14 @@ def _findings(tags: dict[str, str], *, is_job: bool) -> tuple[CellFinding, ...] 
 
 
 def _packages(project: Project, row: RunRow) -> dict[str, str]:
-    data = read_artifact(project, row.id, row.artifact_uri, "workbench/environment.json")
+    data = read_artifact(project, row.artifact_uri, "workbench/environment.json")
     entries = _object(data or b"").get("packages")
     listed = [e for e in entries if isinstance(e, dict) and "name" in e] if isinstance(entries, list) else []
     return {str(e["name"]): str(e.get("version", "")) for e in listed}
 
 
 def _changed(project: Project, row: RunRow) -> frozenset[str] | None:
-    patch = read_artifact(project, row.id, row.artifact_uri, "workbench/changes.patch")
+    patch = read_artifact(project, row.artifact_uri, "workbench/changes.patch")
     if patch is None:
         return None
     lines = patch.decode("utf-8", "replace").splitlines()

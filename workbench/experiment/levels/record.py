@@ -109,7 +109,7 @@ def stored_evidence(project: Project, facts: RunFacts) -> dict[str, dict[str, An
     verdict = last_verdict(project, facts.run) or {}
     found = {}
     for level, digest in verdict.get("evidence", {}).items():
-        data = read_artifact(project, facts.run, facts.artifact_uri, f"{FOLDER}/{level}.json")
+        data = read_artifact(project, facts.artifact_uri, f"{FOLDER}/{level}.json")
         if data is not None and digest_bytes(data) == digest:
             body = json.loads(data)
             if body["rests_on"] == facts.digest:

@@ -12,13 +12,20 @@ from workbench.experiment.levels.judgement import Judgement, listed
 from workbench.foundation.canonical import digest_file
 
 
-def judge_inputs(facts: RunFacts, folder: Path, judged: Judgement) -> bool:
+def judge_inputs(facts: RunFacts, folder: Path, judged: Judgement, *, is_own: bool = True) -> bool:
     """Re-hash what a fresh checkout has laid out in ``folder``; an absolute path is looked for where it was.
+
+    Args:
+        facts: The run; whoever made it chose the paths.
+        folder: The checkout.
+        judged: Where it is noted.
+        is_own: Whether the run is one's own; of somebody else's no file outside of the checkout is hashed, for the
+            digest would tell them of it.
 
     Returns:
         Whether every input is, byte for byte, what the run read.
     """
-    wrong = [(item, found) for item in facts.inputs if (found := _found(folder, item)) != item.digest]
+    wrong = [(item, found) for item in facts.inputs if (found := _found(folder, item, is_own=is_own)) != item.digest]
     for item, found in wrong:
         judged.differs("R2", "input", item.path, recorded=item.digest or "unknown", found=found or "missing")
     if not wrong:
@@ -85,9 +92,11 @@ def _differing(
     return names
 
 
-def _found(folder: Path, item: InputFile) -> str:
+def _found(folder: Path, item: InputFile, *, is_own: bool) -> str:
     """Return the digest of what lies there; an absolute path replaces the folder's."""
     path = folder / item.path
+    if not is_own and not path.resolve().is_relative_to(folder.resolve()):
+        return ""
     return digest_file(path) if path.is_file() else ""
 
 

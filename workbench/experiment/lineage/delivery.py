@@ -17,6 +17,7 @@ from pathlib import Path
 from workbench.contract.lineage import LineageExport
 from workbench.experiment.lineage import openlineage
 from workbench.experiment.lineage.runs import RunLinks, links_of
+from workbench.foundation.agreement import check_server
 from workbench.foundation.background import spawn_detached
 from workbench.foundation.canonical import canonical_json
 from workbench.foundation.durable import write_atomic
@@ -48,6 +49,7 @@ def deliver(project: Project) -> LineageExport:
 
     Raises:
         UsageError: ``openlineage-unset`` or ``openlineage-address``.
+        DeniedError: ``secrets-untrusted``: you have not agreed that it is told.
         UnavailableError: ``openlineage-missing`` or ``openlineage-refused``; what was not sent is kept.
         StorageError: The file cannot be written.
     """
@@ -56,6 +58,7 @@ def deliver(project: Project) -> LineageExport:
         hint = 'set openlineage = "file:lineage.jsonl" or an http(s) address under [lineage] in workbench.toml'
         raise UsageError("openlineage-unset", "Nobody is to be told of lineage", hint)
     receiver, sent = openlineage.Receiver(project, to), 0
+    check_server(project.config, "lineage")  # before the first event
     with hold_lock(project.state_dir / "leases" / ".openlineage", timeout_s=_WAIT_S):
         while events := project.journal.events(after=_confirmed(project, to), kind="run.*", limit=_PAGE):
             runs = {run.id: run for run in links_of(project, {_run_of(event) for event in events})}

@@ -69,6 +69,10 @@ class Receiver:
         require_openlineage()
         if to.startswith("file:"):
             self._file: Path | None = project.root / to.removeprefix("file:").removeprefix("//")
+            is_inside = self._file.resolve().is_relative_to(project.root.resolve())
+            if not (is_inside or to.startswith("file:/")):  # by a link, say, which came with the repository
+                hint = "name a file inside, or its absolute path"
+                raise UsageError("openlineage-address", f"'{to}' leads out of the project", hint)
         elif to.startswith(("http://", "https://")):
             self._file = None
             self._transport = _http(to)

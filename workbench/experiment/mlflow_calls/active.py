@@ -20,7 +20,8 @@ from typing import Any, Protocol
 from workbench.experiment.capture.quiet import quietly
 from workbench.experiment.mlflow_calls.records import Records
 from workbench.experiment.mlflow_calls.seam import SEAM, Patches
-from workbench.experiment.store import tracking
+from workbench.experiment.store.client import experiment_id
+from workbench.experiment.store.creation import ensure_store
 from workbench.foundation.project import Project
 
 _RUN_ID = "MLFLOW_RUN_ID"
@@ -111,7 +112,7 @@ class FluentRuns:
     def _start_run(self, run_id: str | None = None, *more: Any, **named: Any) -> Any:
         if not self._is_here():
             return self._start(run_id, *more, **named)
-        tracking.ensure_store(self._project)
+        ensure_store(self._project)
         options = dict(zip(_OPTIONS, more, strict=False)) | named
         owner = os.environ.get(_RUN_ID, "")
         if owner and not self._is_inside(owner) and run_id is None and owner not in self._joined:
@@ -201,7 +202,7 @@ class FluentRuns:
         """Return the project's store, where the user has set none."""
         uri = ""
         with quietly("MLflow's default store"):
-            tracking.ensure_store(self._project)
+            ensure_store(self._project)
             uri = self._project.tracking_uri
         return uri or str(self._default_uri())
 
@@ -210,5 +211,5 @@ class FluentRuns:
         found: str | None = self._experiment_of_user()
         if found is None and self._is_here():
             with quietly("the project's experiment"):
-                found = tracking.experiment_id(self._project)
+                found = experiment_id(self._project)
         return found

@@ -13,8 +13,9 @@ from collections.abc import Callable, Iterable, Mapping
 from typing import TYPE_CHECKING, Any
 
 from workbench.experiment.mlflow_calls.seam import Patches
-from workbench.experiment.store import append_log, delivery, tracking
+from workbench.experiment.store import append_log, delivery
 from workbench.experiment.store.append_log import METRIC, PARAM, TAG, append
+from workbench.experiment.store.client import is_our_client
 from workbench.foundation.errors import WorkbenchError
 from workbench.foundation.project import Project
 
@@ -105,7 +106,7 @@ def divert_client(client_class: Any, project: Project, records: Records, patches
     def takes(self: Any, run_id: str, synchronous: bool) -> bool:
         is_ours = synchronous and records.is_ours(run_id) and self.tracking_uri == project.tracking_uri
         # Delivery itself writes through a client of ours where the store is not SQLite.
-        return bool(is_ours) and not tracking.is_our_client(project, self)
+        return bool(is_ours) and not is_our_client(project, self)
 
     def reading(self: Any, run: str) -> Callable[[], Mapping[str, str]]:
         def read() -> Mapping[str, str]:

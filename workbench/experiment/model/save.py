@@ -8,7 +8,8 @@ from __future__ import annotations
 
 import json
 import tempfile
-from dataclasses import dataclass
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -32,7 +33,8 @@ from workbench.experiment.model.tables import class_indices, feature_names, matr
 from workbench.experiment.runs import show_run
 from workbench.experiment.session import current_run
 from workbench.experiment.store import tracking
-from workbench.foundation.errors import UsageError, storage_errors
+from workbench.experiment.store.models import write_mlmodel
+from workbench.foundation.errors import UsageError, did_you_mean, storage_errors
 
 Array = npt.NDArray[Any]
 
@@ -66,6 +68,7 @@ def save_model(
     metric: str = "f1",
     classes: tuple[str, ...] | list[str] | None = None,
     task: str = "classification",
+    optional: Sequence[str] = (),
 ) -> str:
     """Log a trained model into the current run and return its MLflow address, ``runs:/<run>/models/<name>``.
 
@@ -79,10 +82,11 @@ def save_model(
         metric: The metric that decides.
         classes: What people call the classes, in the order of the estimator's own labels.
         task: ``classification`` or ``regression``.
+        optional: Features that callers may leave out; they are NaN then, which the estimator has to know how to take.
 
     Raises:
         UsageError: ``no-active-run``, ``model-unsupported``, ``model-name-malformed``, ``task-unknown``,
-            ``metric-unknown``, ``rows-unusable``, ``classes-differ`` or ``conversion-differs``.
+            ``metric-unknown``, ``rows-unusable``, ``classes-differ``, ``feature-unknown`` or ``conversion-differs``.
     """
     project, run = current_run()
     check_model_name(name)
@@ -91,6 +95,7 @@ def save_model(
     metric = "mae" if (task, metric) == ("regression", "f1") else metric
     is_higher_better(task, metric)
     candidate = _candidate(model, name=name, train=train, holdout=holdout, metric=metric, classes=classes, task=task)
+    candidate = replace(candidate, manifest=_with_optional(candidate.manifest, optional))
     figures = scores(task, candidate.truth, candidate.answers, len(candidate.manifest.classes))
     with tempfile.TemporaryDirectory(prefix="wb-model-") as scratch:
         folder = Path(scratch) / name
@@ -100,6 +105,16 @@ def save_model(
     names = {*show_run(project, run).card.models, name}
     tracking.set_tags(project, run, {"workbench.models": json.dumps(sorted(names))})
     return f"runs:/{run}/models/{name}"
+
+
+def _with_optional(manifest: ModelManifest, optional: Sequence[str]) -> ModelManifest:
+    """Return the manifest with these features marked as ones that callers may leave out."""
+    names = [feature.name for feature in manifest.features]
+    if unknown := [name for name in optional if name not in names]:
+        hint = did_you_mean(unknown[0], names)
+        raise UsageError("feature-unknown", f"The model has no feature '{unknown[0]}'", hint)
+    marked = tuple(replace(feature, is_optional=feature.name in set(optional)) for feature in manifest.features)
+    return replace(manifest, features=marked)
 
 
 def _candidate(
@@ -149,7 +164,7 @@ def _write(candidate: _Candidate, folder: Path) -> None:
         "prediction": candidate.answers.astype(kind),
     }
     with storage_errors(folder):
-        tracking.write_mlmodel(candidate.onnx, folder, len(manifest.features))
+        write_mlmodel(candidate.onnx, folder, len(manifest.features))
         (folder / ONNX_FILE).write_bytes(candidate.data)
         (folder / MANIFEST_FILE).write_bytes(manifest_bytes(manifest))
         (folder / HOLDOUT_FILE).write_bytes(npz_bytes(holdout))

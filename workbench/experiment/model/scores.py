@@ -7,19 +7,10 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
+from workbench.contract.metric import metrics_of
 from workbench.foundation.errors import UsageError, did_you_mean
 
 Array = npt.NDArray[Any]
-
-_CLASSIFICATION = {
-    "accuracy": True,
-    "balanced_accuracy": True,
-    "f1": True,
-    "f1_macro": True,
-    "precision": True,
-    "recall": True,
-}
-_REGRESSION = {"mae": False, "mse": False, "rmse": False, "r2": True}
 
 
 def is_higher_better(task: str, metric: str) -> bool:
@@ -28,7 +19,7 @@ def is_higher_better(task: str, metric: str) -> bool:
     Raises:
         UsageError: ``metric-unknown``: the task has no such metric.
     """
-    known = _CLASSIFICATION if task == "classification" else _REGRESSION
+    known = metrics_of(task)
     if metric not in known:
         raise UsageError("metric-unknown", f"{task} has no metric '{metric}'", did_you_mean(metric, known))
     return known[metric]

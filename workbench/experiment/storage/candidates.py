@@ -14,9 +14,9 @@ from workbench.contract.status import JobState, RunState
 from workbench.experiment.runs import reader_of
 from workbench.experiment.storage.needed import needed_blobs, needed_runs
 from workbench.experiment.store.artifacts import local_folder
+from workbench.experiment.store.creation import sqlite_path
 from workbench.experiment.store.liveness import dead_runs
 from workbench.experiment.store.rows import RunQuery, RunRow, state_of
-from workbench.experiment.store.tracking import sqlite_path
 from workbench.foundation.canonical import digest_file
 from workbench.foundation.lease import inspect_lease
 from workbench.foundation.project import Project

@@ -8,7 +8,7 @@ import sqlite3
 from collections.abc import Iterable, Iterator
 from pathlib import Path
 
-from workbench.experiment.store.tracking import sqlite_path
+from workbench.experiment.store.creation import sqlite_path
 from workbench.foundation.project import Project
 
 _DIGEST = re.compile(r"sha256:([0-9a-f]{64})")

@@ -20,3 +20,12 @@ def local_artifacts(artifact_uri: str) -> tuple[str, ...] | None:
     if folder is None:
         return None
     return tuple(sorted(p.relative_to(folder).as_posix() for p in folder.rglob("*") if p.is_file()))
+
+
+def within(folder: Path, path: str) -> Path | None:
+    """Return where an artifact lies below its folder; None where a link on the way leads out of it.
+
+    Artifacts are files that others write, and whoever reads them may be allowed to read more than they are.
+    """
+    found = folder / path
+    return found if found.resolve().is_relative_to(folder.resolve()) else None

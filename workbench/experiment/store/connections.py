@@ -14,10 +14,15 @@ from contextlib import contextmanager
 from pathlib import Path
 from urllib.parse import quote
 
+from workbench.foundation.errors import storage_errors
+from workbench.foundation.log_hold import LogHold
+
 BUSY_S = 60.0
 """How long a writer waits for others. MLflow's own clients wait 20 s."""
 
 _local = threading.local()
+_holds: dict[Path, LogHold] = {}
+"""For the life of the process: MLflow's own connections to a file may outlive ours."""
 
 
 @contextmanager
@@ -66,5 +71,8 @@ def _connection(path: Path) -> sqlite3.Connection:
     uri = f"file:{quote(str(path))}?mode=rw"
     connection = sqlite3.connect(uri, uri=True, timeout=BUSY_S, isolation_level=None, check_same_thread=False)
     connection.execute("PRAGMA foreign_keys = ON")
+    if connection.execute("PRAGMA journal_mode").fetchone() == ("wal",):
+        with storage_errors(path):
+            _holds[path] = LogHold(path)
     known[path] = (identity, connection)
     return connection

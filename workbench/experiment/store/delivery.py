@@ -211,7 +211,8 @@ def _held(path: Path, timeout_s: float) -> Iterator[int | None]:
             return
         try:
             if not _is_locked(handle, deadline):
-                raise StorageError("lock-busy", f"{path} is being delivered by another process", "wait, then repeat")
+                hint = f"see which one, wait for its end, then repeat yours: lsof '{path}'"
+                raise StorageError("lock-busy", f"Another process is delivering {path}", hint)
             if os.fstat(handle).st_nlink == 0:
                 continue  # removed while we waited; there may be a new one
             try:

@@ -1,8 +1,8 @@
 """Tell which runs that MLflow holds as RUNNING are dead, from their leases.
 
 A run of ours gets the tag ``workbench.heartbeat`` once its lease is taken; a run without that tag (plain mlflow,
-another tool) has no lease to judge by and is left alone. A run with a job belongs to the job's own reconciler in
-``execute``.
+another tool) has no lease to judge by and is left alone. A run with a job, and one that sums up a sweep, belong to
+reconcilers of their own in ``execute``.
 """
 
 from __future__ import annotations
@@ -36,7 +36,8 @@ def dead_runs(project: Project, reader: RunReader) -> dict[str, RunState]:
 
 def _judged(project: Project, rows: Iterable[RunRow]) -> Iterable[tuple[str, RunState]]:
     for row in rows:
-        if "workbench.job" in row.tags or "workbench.actor" not in row.tags:
+        is_looked_after = "workbench.job" in row.tags or "workbench.sweep" in row.tags
+        if is_looked_after or "workbench.actor" not in row.tags:
             continue
         lease = inspect_lease(lease_path(project, row.id))
         has_lease = HEARTBEAT_TAG in row.tags or math.isfinite(lease.age_s)

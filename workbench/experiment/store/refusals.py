@@ -13,6 +13,7 @@ import re
 from functools import lru_cache
 from typing import Any
 
+from workbench.foundation.agreement import shown_uri
 from workbench.foundation.errors import (
     ConflictError,
     NotFoundError,
@@ -29,7 +30,6 @@ MAX_TAG_LENGTH = 8_000
 MAX_FLOAT = 1.7976931348623157e308
 _NAME = re.compile(r"^[/\w.\- :]*$")
 _INT64 = 1 << 63
-_PASSWORD = re.compile(r"(://[^/\s:@]*):[^/\s@]*@")
 _log = logging.getLogger(__name__)
 
 
@@ -121,11 +121,6 @@ def run_deleted(message: str) -> ConflictError:
     return ConflictError("run-deleted", message, "restore it first: mlflow runs restore --run-id <run>")
 
 
-def shown_uri(text: str) -> str:
-    """Return an address, or text with addresses in it, without passwords."""
-    return _PASSWORD.sub(r"\1:***@", text)
-
-
 def translated(project: Project, message: str, code: str = "") -> WorkbenchError:
     """Turn what MLflow, SQLAlchemy or SQLite said into the family that says what to do.
 
@@ -136,7 +131,10 @@ def translated(project: Project, message: str, code: str = "") -> WorkbenchError
     """
     uri, first = shown_uri(project.tracking_uri), shown_uri(message.strip().split("\n", 1)[0])
     if "database is locked" in message:
-        return StorageError("tracking-locked", f"{uri} stayed locked", "another process writes; repeat")
+        file = uri.removeprefix("sqlite:///")
+        look = "mlops doctor" if file == uri else f"lsof '{file}'"  # a server's own database may be locked too
+        hint = f"see who writes to it, wait for its end, then repeat: {look}"
+        return StorageError("tracking-locked", f"{uri} stayed locked", hint)
     if "disk is full" in message or "disk full" in message:
         return StorageError("disk-full", f"No space left to write {uri}", "free some space, then repeat")
     if "readonly database" in message or "unable to open database" in message:

@@ -12,9 +12,10 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
+from workbench.experiment.store.client import tracking_client, tracking_errors
 from workbench.experiment.store.connections import writing
+from workbench.experiment.store.creation import ensure_store, sqlite_path
 from workbench.experiment.store.refusals import translated
-from workbench.experiment.store.tracking import ensure_store, sqlite_path, tracking_client, tracking_errors
 from workbench.experiment.store.writer_sql import SqlWriter
 from workbench.foundation.errors import storage_errors
 from workbench.foundation.project import Project

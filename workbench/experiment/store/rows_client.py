@@ -12,9 +12,10 @@ from workbench.experiment.search.evaluate import Moment, matches, sorted_rows, v
 from workbench.experiment.search.expression import Field
 from workbench.experiment.search.fields import KNOWN, Shape
 from workbench.experiment.store.artifacts import local_artifacts
+from workbench.experiment.store.client import tracking_client, tracking_errors
+from workbench.experiment.store.far_artifacts import list_files
 from workbench.experiment.store.rows import MetricRow, RunQuery, RunRow
 from workbench.experiment.store.tags import joined_tag
-from workbench.experiment.store.tracking import tracking_client, tracking_errors
 from workbench.foundation.project import Project
 
 _PAGE = 1000
@@ -28,6 +29,7 @@ class ClientRows:
     def __init__(self, project: Project) -> None:
         self._project = project
         self._client = tracking_client(project)
+        self._experiment = ""
 
     def search(self, query: RunQuery) -> list[RunRow]:
         """Return the runs asked for.
@@ -71,16 +73,7 @@ class ClientRows:
     def artifacts(self, row: RunRow) -> tuple[str, ...]:
         """Return the paths of all artifacts of a run."""
         local = local_artifacts(row.artifact_uri)
-        return tuple(sorted(self._below(row.id, ""))) if local is None else local
-
-    def _below(self, run: str, folder: str) -> Iterator[str]:
-        with tracking_errors(self._project):
-            entries = self._client.list_artifacts(run, folder or None)
-        for entry in entries:
-            if entry.is_dir:
-                yield from self._below(run, entry.path)
-            else:
-                yield entry.path
+        return tuple(sorted(list_files(self._project, row.artifact_uri))) if local is None else local
 
     def _matching(self, query: RunQuery) -> Iterator[RunRow]:
         """Yield all runs that match, the newest first; what the server can tell by itself it is asked for."""
@@ -99,9 +92,8 @@ class ClientRows:
                 yield row
 
     def _pages(self, filter_string: str, *, is_deleted: bool = False) -> Iterator[RunRow]:
-        with tracking_errors(self._project):
-            experiment = self._client.get_experiment_by_name(self._project.config.project.name)
-        if experiment is None:
+        experiment = self._experiment_id()
+        if not experiment:
             return
         from mlflow.entities import ViewType
 
@@ -110,12 +102,20 @@ class ClientRows:
         while True:
             with tracking_errors(self._project):
                 page = self._client.search_runs(
-                    [experiment.experiment_id], filter_string, view, _PAGE, order_by=_ORDER, page_token=token
+                    [experiment], filter_string, view, _PAGE, order_by=_ORDER, page_token=token
                 )
             yield from map(_row, page)
             token = page.token
             if not token:
                 return
+
+    def _experiment_id(self) -> str:
+        """Return the id of the project's experiment, asked for once; nothing while there is none."""
+        if not self._experiment:
+            with tracking_errors(self._project):
+                found = self._client.get_experiment_by_name(self._project.config.project.name)
+            self._experiment = str(found.experiment_id) if found else ""
+        return self._experiment
 
 
 def _row(run: Any) -> RunRow:

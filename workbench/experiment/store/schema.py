@@ -116,7 +116,7 @@ def _literal(value: str | float | None) -> str:
 
 def main() -> int:
     """Write the text for the installed mlflow."""
-    from workbench.experiment.store.tracking import migrate_store
+    from workbench.experiment.store.creation import migrate_store
 
     with tempfile.TemporaryDirectory() as folder:
         made = Path(folder) / "mlflow.db"

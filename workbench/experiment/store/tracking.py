@@ -1,105 +1,36 @@
-"""The one file that imports mlflow: create the store, write runs, carry artifacts, register versions.
+"""Runs, written: begun, given parameters, metrics, tags and artifacts, and ended once.
 
-Where the store is a SQLite file of the installed MLflow's own revision, runs are begun, written and ended by SQL
+Where the store is a SQLite file of the installed MLflow's own revision, that is done by SQL
 (:mod:`~workbench.experiment.store.writer_sql`) and mlflow, which costs seconds to import, is not imported for it. Any
-other store, and whatever has to do with artifacts and the registry, goes through MLflow's client; not through its
-fluent API, which keeps one active run per thread in the process, which is where "run is already active" comes from.
-
-MLflow creates its tables with a chain of migrations on first contact; four processes that do so at once crash each
-other. Here the file is made under a lock beside its final place, from a prepared schema, and renamed into it, so a
-store that exists is whole.
+other store goes through MLflow's client (:mod:`~workbench.experiment.store.client`), with the same rows.
 """
 
 from __future__ import annotations
 
-import logging
-import os
 import shutil
 import sqlite3
 import sys
 import time
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from functools import lru_cache
 from pathlib import Path
 from typing import Any
 
 from workbench.contract.status import RunState
 from workbench.experiment.store import delivery
 from workbench.experiment.store.artifacts import local_folder
+from workbench.experiment.store.client import experiment_id, open_client, tracking_client, tracking_errors
+from workbench.experiment.store.creation import ensure_store, sqlite_path
 from workbench.experiment.store.refusals import number, translated
 from workbench.experiment.store.rows import STATE_TAG
-from workbench.experiment.store.schema import fill_from_schema, prepared_schema
 from workbench.experiment.store.tuning import keep_fresh
 from workbench.experiment.store.writer_sql import MetricValue, SqlWriter, UnknownStoreError
-from workbench.foundation.errors import ConflictError, NotFoundError, did_you_mean, storage_errors
+from workbench.foundation.errors import storage_errors
 from workbench.foundation.lock import hold_lock
 from workbench.foundation.project import Project
 
-_SQLITE = "sqlite:///"
 _MAX_BATCH = 100
 _MAX_METRICS = 1000
-_ENVIRONMENT = {
-    "MLFLOW_DISABLE_TELEMETRY": "true",
-    "MLFLOW_SUPPRESS_PRINTING_URL_TO_STDOUT": "true",
-    "MLFLOW_ENABLE_ARTIFACTS_PROGRESS_BAR": "false",
-    "GIT_PYTHON_REFRESH": "quiet",
-}
-
-
-def sqlite_path(project: Project) -> Path | None:
-    """Return MLflow's SQLite file, or None where the runs lie elsewhere."""
-    uri = project.tracking_uri
-    return Path(uri.removeprefix(_SQLITE)) if uri.startswith(_SQLITE) else None
-
-
-def ensure_store(project: Project) -> None:
-    """Create MLflow's SQLite store where it is missing; safe from any number of processes at once.
-
-    Args:
-        project: The project; a store that is not SQLite is somebody else's to create.
-
-    Raises:
-        StorageError: The folder is not writable, the disk is full, or the file is no database.
-    """
-    path = sqlite_path(project)
-    if path is None or path.is_file():
-        return
-    with hold_lock(path.with_name(f"{path.name}.lock"), timeout_s=300):
-        if not path.is_file():
-            _create_store(path, project.config.project.name)
-
-
-def tracking_client(project: Project) -> Any:
-    """Return MLflow's client for the project's store, which exists afterwards.
-
-    Raises:
-        StorageError: ``tracking-outdated``: the store was written by another version of MLflow.
-    """
-    delivery.catch_up()
-    return _open_client(project)
-
-
-def _open_client(project: Project) -> Any:
-    ensure_store(project)
-    with tracking_errors(project):
-        return _client(project.tracking_uri)
-
-
-def is_our_client(project: Project, tracking_service: Any) -> bool:
-    """Tell whether a client inside mlflow is the one that we write with, so that nobody diverts it into our own log."""
-    return _client.cache_info().currsize > 0 and _client(project.tracking_uri)._tracking_client is tracking_service
-
-
-def experiment_id(project: Project) -> str:
-    """Return the id of the project's experiment, which exists afterwards.
-
-    Raises:
-        ConflictError: ``experiment-deleted``.
-    """
-    client = tracking_client(project)
-    with tracking_errors(project):
-        return _experiment_id(client, project)
 
 
 def start_run(
@@ -153,8 +84,7 @@ def _start_by_sql(project: Project, name: str, tags: dict[str, str], params: dic
 def _start_by_client(project: Project, name: str, tags: dict[str, str], params: dict[str, str]) -> str:
     client = tracking_client(project)
     with tracking_errors(project):
-        experiment = _experiment_id(client, project)
-        created = client.create_run(experiment, tags=tags, run_name=name or None)
+        created = client.create_run(experiment_id(project), tags=tags, run_name=name or None)
     run: str = created.info.run_id
     if params:
         log_params(project, run, params)
@@ -258,30 +188,6 @@ def leave_fluent_run(project: Project, run: str) -> None:
             mlflow.end_run()
 
 
-def write_mlmodel(onnx_model: Any, folder: Path, width: int) -> None:
-    """Write an MLflow model folder around an ONNX model; requirements are given, since inferring them costs seconds.
-
-    The signature is one unnamed float64 tensor: that is what JSON becomes, MLflow's ONNX flavour casts it to float32,
-    and with named columns it would flatten the probabilities, which have two dimensions.
-    """
-    _quiet_mlflow()
-    from importlib.metadata import version
-
-    import numpy as np
-    from mlflow.models import ModelSignature
-    from mlflow.onnx import save_model
-    from mlflow.types import Schema, TensorSpec
-
-    save_model(
-        onnx_model,
-        str(folder),
-        signature=ModelSignature(inputs=Schema([TensorSpec(np.dtype("float64"), (-1, width))])),
-        pip_requirements=[f"{name}=={version(name)}" for name in ("mlflow", "numpy", "onnx", "onnxruntime")],
-        onnx_execution_providers=["CPUExecutionProvider"],
-        save_as_external_data=False,
-    )
-
-
 def log_params(project: Project, run: str, params: Mapping[str, Any]) -> None:
     """Record parameters, at once and for good; a parameter keeps its first value.
 
@@ -332,7 +238,7 @@ def write_batch(
         with _sql_errors(project):
             writer.log_batch(run, metrics=metrics, params=params, tags=tags)
         return
-    client = _open_client(project)  # not the one that delivers logs first: delivery itself comes through here
+    client = open_client(project)  # not the one that delivers logs first: delivery itself comes through here
     from mlflow.entities import Metric, Param, RunTag
 
     values = [Metric(metric.key, metric.value, metric.at_ms, metric.step) for metric in metrics]
@@ -368,64 +274,6 @@ def _artifact_folder(project: Project, run: str) -> Path | None:
         return local_folder(writer.artifact_uri(run))
 
 
-def download_model(project: Project, run: str, name: str, folder: Path) -> Path:
-    """Copy a run's model folder to below ``folder`` and return where it lies.
-
-    Raises:
-        NotFoundError: ``model-unknown``: the run has no such model.
-    """
-    client = tracking_client(project)
-    with tracking_errors(project), storage_errors(folder):
-        models = [Path(entry.path).name for entry in client.list_artifacts(run, "models")]
-        if name not in models:
-            raise NotFoundError("model-unknown", f"Run {run} has no model '{name}'", did_you_mean(name, models))
-        folder.mkdir(parents=True, exist_ok=True)
-        return Path(client.download_artifacts(run, f"models/{name}", str(folder)))
-
-
-def register_version(project: Project, run: str, model: str) -> str:
-    """Register a run's model in MLflow's registry and return its version; the same run gives the same version.
-
-    Raises:
-        NotFoundError: ``run-unknown``.
-    """
-    client = tracking_client(project)
-    with tracking_errors(project), hold_lock(project.state_dir / "leases" / ".registering"):
-        source = f"{client.get_run(run).info.artifact_uri}/models/{model}"
-        if not client.search_registered_models(f"name = '{model}'"):
-            client.create_registered_model(model)
-        for known in client.search_model_versions(f"name = '{model}' and run_id = '{run}'"):
-            return str(known.version)
-        return str(client.create_model_version(model, source, run_id=run).version)
-
-
-def set_alias(project: Project, model: str, alias: str, version: str) -> None:
-    """Point an alias of the registry at a version."""
-    client = tracking_client(project)
-    with tracking_errors(project):
-        client.set_registered_model_alias(model, alias, version)
-
-
-@contextmanager
-def tracking_errors(project: Project) -> Iterator[None]:
-    """Turn MLflow's one exception into the family that says what to do.
-
-    Raises:
-        WorkbenchError: ``run-unknown``, ``param-changed``, ``tracking-refused``, ``tracking-locked``,
-            ``tracking-outdated``, ``disk-full``, ``folder-not-writable`` or ``tracking-unavailable``.
-    """
-    _quiet_mlflow()
-    from mlflow.exceptions import MlflowException
-    from sqlalchemy.exc import SQLAlchemyError
-
-    try:
-        yield
-    except MlflowException as error:
-        raise translated(project, error.message, error.error_code) from error
-    except SQLAlchemyError as error:
-        raise translated(project, str(error)) from error
-
-
 @contextmanager
 def _sql_errors(project: Project) -> Iterator[None]:
     """Turn what SQLite and the file system say into the same family as :func:`tracking_errors`, without mlflow."""
@@ -442,79 +290,6 @@ def _writer(project: Project) -> SqlWriter | None:
     path = sqlite_path(project)
     writer = SqlWriter(path) if path else None
     return writer if writer and writer.can_write() else None
-
-
-@lru_cache(maxsize=8)
-def _client(uri: str) -> Any:
-    return _quiet_mlflow().MlflowClient(tracking_uri=uri, registry_uri=uri)
-
-
-def _quiet_mlflow() -> Any:
-    """Import mlflow without telemetry, migration logs and links with emoji."""
-    for name, value in _ENVIRONMENT.items():
-        os.environ.setdefault(name, value)
-    import mlflow
-
-    for name in ("alembic", "mlflow.store.db.utils", "mlflow.utils.environment"):
-        logging.getLogger(name).setLevel(logging.ERROR)
-    return mlflow
-
-
-def _create_store(path: Path, experiment: str) -> None:
-    new = path.with_name(f"{path.name}.new")
-    _discard(new)
-    artifacts = str(path.parent / "artifacts")
-    with storage_errors(path):
-        schema = prepared_schema()
-        if not (schema and fill_from_schema(new, schema, experiment, artifacts)):
-            migrate_store(new, experiment, artifacts)
-        connection = sqlite3.connect(new)
-        try:
-            # Readers never wait for writers; the mode is kept in the file. (https://sqlite.org/wal.html)
-            connection.execute("PRAGMA journal_mode=WAL")
-        finally:
-            connection.close()
-        new.replace(path)
-
-
-def migrate_store(path: Path, experiment: str, artifacts: str) -> None:
-    """Make a store as MLflow itself does, by all its migrations; seconds.
-
-    Args:
-        path: The file; it does not exist yet.
-        experiment: Name of the project's experiment.
-        artifacts: Where its runs keep their artifacts.
-    """
-    _quiet_mlflow()
-    from mlflow.store.tracking.sqlalchemy_store import SqlAlchemyStore
-
-    store = SqlAlchemyStore(f"{_SQLITE}{path}", artifacts)
-    if experiment != "Default":
-        store.create_experiment(experiment, artifact_location=artifacts)
-    store.engine.dispose()
-
-
-def _discard(new: Path) -> None:
-    """Remove what a creation that was killed has left."""
-    for suffix in ("", "-wal", "-shm", "-journal"):
-        new.with_name(new.name + suffix).unlink(missing_ok=True)
-
-
-def _experiment_id(client: Any, project: Project) -> str:
-    name = project.config.project.name
-    experiment = client.get_experiment_by_name(name)
-    if experiment is None:
-        path = sqlite_path(project)
-        with hold_lock(project.state_dir / "leases" / ".registering"):
-            experiment = client.get_experiment_by_name(name)
-            if experiment is None:
-                where = str(path.parent / "artifacts") if path else None
-                return str(client.create_experiment(name, artifact_location=where))
-    if experiment.lifecycle_stage != "active":
-        number = experiment.experiment_id
-        hint = f"mlflow experiments restore --experiment-id {number}"
-        raise ConflictError("experiment-deleted", f"Experiment '{name}' was deleted in MLflow", hint)
-    return str(experiment.experiment_id)
 
 
 def _batches(values: list[Any], size: int) -> Iterator[list[Any]]:

@@ -74,7 +74,7 @@ def store_health(path: Path) -> StoreHealth:
 
     Raises:
         UsageError: ``not-an-mlflow-store``.
-        StorageError: ``tracking-unreadable``.
+        StorageError: ``tracking-unreadable`` or ``tracking-locked``.
     """
     try:
         connection = sqlite3.connect(f"file:{quote(str(path))}?mode=ro", uri=True, timeout=BUSY_S)
@@ -83,8 +83,7 @@ def store_health(path: Path) -> StoreHealth:
         finally:
             connection.close()
     except sqlite3.Error as error:
-        message = f"{path} cannot be read: {error}"
-        raise StorageError("tracking-unreadable", message, "restore it from a backup where it is damaged") from error
+        raise _failed(path, error) from error
 
 
 def find_stores(project: Project) -> tuple[Path, ...]:
@@ -165,7 +164,7 @@ def _deliver(project: Project) -> list[str]:
 
 
 def _file(project: Project, path: str) -> Path:
-    from workbench.experiment.store.tracking import sqlite_path  # tracking keeps stores fresh
+    from workbench.experiment.store.creation import sqlite_path  # tracking keeps stores fresh
 
     file = (Path(path) if Path(path).is_absolute() else Path.cwd() / path) if path else sqlite_path(project)
     if file is None:
@@ -181,7 +180,8 @@ def _file(project: Project, path: str) -> Path:
 
 def _failed(file: Path, error: sqlite3.Error) -> StorageError:
     if "locked" in str(error):
-        return StorageError("tracking-locked", f"{file} stayed locked: somebody writes to it", "repeat a little later")
+        hint = f"see who does, wait for its end, then repeat: lsof '{file}'"
+        return StorageError("tracking-locked", f"{file} stayed locked: somebody writes to it", hint)
     if "readonly" in str(error) or "unable to open" in str(error):
         return StorageError("folder-not-writable", f"Cannot write {file}", f"ls -ld '{file.parent}'")
     if "full" in str(error):

@@ -11,8 +11,9 @@ from pathlib import Path
 from workbench.contract.run import RunArchive
 from workbench.contract.status import RunState
 from workbench.experiment.runs import MAX_LIMIT, list_runs, rows_of, show_run
+from workbench.experiment.store.creation import ensure_store
 from workbench.experiment.store.rows import RunRow
-from workbench.experiment.store.tracking import ensure_store, set_tags
+from workbench.experiment.store.tracking import set_tags
 from workbench.experiment.transfer import history
 from workbench.experiment.transfer.archive import Member, opened, write_archive
 from workbench.foundation.canonical import canonical_json, digest_file

@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Any
 
 from workbench.experiment.store.artifacts import local_folder
-from workbench.experiment.store.tracking import tracking_client, tracking_errors
+from workbench.experiment.store.client import tracking_client, tracking_errors
 from workbench.foundation.errors import UsageError, storage_errors
 from workbench.foundation.project import Project
 

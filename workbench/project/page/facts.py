@@ -81,7 +81,8 @@ class Facts:
     @property
     def waiting_reviews(self) -> tuple[ReviewCard, ...]:
         """Reviews that wait for a decision."""
-        return tuple(review for review in self.reviews if review.state in (ReviewState.CHECKING, ReviewState.OPEN))
+        waiting = (ReviewState.CHECKING, ReviewState.OPEN, ReviewState.CHANGES_REQUESTED)
+        return tuple(review for review in self.reviews if review.state in waiting)
 
     @property
     def current_releases(self) -> tuple[ReleaseCard, ...]:
@@ -93,6 +94,8 @@ class Facts:
         """The one sentence that a reader in a hurry needs: its tone and the key of its words."""
         if self.audit is None:
             return "bad", "verdict.journal"
+        if any(release.faults for release in self.current_releases):
+            return "bad", "verdict.gate"
         if any(alert.severity == "critical" for alert in self.open_alerts):
             return "bad", "verdict.critical"
         if self.open_alerts:

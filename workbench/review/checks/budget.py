@@ -11,7 +11,8 @@ import numpy as np
 from workbench.contract.status import CheckResult
 from workbench.foundation.errors import UnknownResultError
 from workbench.review.checks.check import CheckInput, Outcome
-from workbench.review.sandbox import run_sandboxed
+from workbench.review.checks.holdout import SAVE_AGAIN
+from workbench.review.sandbox.sandbox import run_sandboxed
 
 _UNITS = {"size_bytes": "bytes", "memory_bytes": "bytes of memory", "latency_ms": "ms a row"}
 
@@ -21,14 +22,13 @@ def check(given: CheckInput) -> Outcome:
     rule = given.rule.budget
     limits = {name: getattr(rule, name) for name in _UNITS if getattr(rule, name) is not None}
     if not limits:
-        raise UnknownResultError(
-            "budget-unset", "The policy sets no limit to size, memory or latency", "[stages.….budget] size_bytes = …"
-        )
+        hint = f"[stages.{given.stage}.budget] size_bytes = …"
+        raise UnknownResultError("budget-unset", "The policy sets no limit to size, memory or latency", hint)
     figures = {"size_bytes": float(sum(entry.size for entry in given.project.store.tree(given.model_digest)))}
     tool = "file sizes"
     if limits.keys() - figures.keys():
         if not given.manifest.example_inputs:
-            raise UnknownResultError("examples-missing", "There are no recorded examples to answer", "save it again")
+            raise UnknownResultError("examples-missing", "There are no recorded examples to answer", SAVE_AGAIN)
         seen = run_sandboxed(
             given.project.store,
             given.model_digest,
@@ -41,7 +41,8 @@ def check(given: CheckInput) -> Outcome:
             return Outcome(CheckResult.FAIL, f"The model does not answer: {seen.fault}", tool, figures)
         figures |= {name: float(seen.values[name]) for name in ("memory_bytes", "latency_ms", "median_ms")}
         if "memory_bytes" in limits and figures["memory_bytes"] < 0:
-            raise UnknownResultError("memory-unknown", "This system does not say how much memory a process takes", "")
+            hint = f"check it on Linux, or take memory_bytes out of [stages.{given.stage}.budget]"
+            raise UnknownResultError("memory-unknown", "This system does not say how much memory a process takes", hint)
     over = [
         f"{_said(figures[n])} {_UNITS[n]} are more than {_said(limits[n])}" for n in limits if figures[n] > limits[n]
     ]

@@ -9,7 +9,7 @@ from typing import Any, Protocol
 from workbench.contract.model import ModelManifest
 from workbench.contract.status import CheckResult
 from workbench.foundation.project import Project
-from workbench.review.policy import StageRule
+from workbench.review.policies.policy import StageRule
 
 
 @dataclass(frozen=True)
@@ -26,6 +26,8 @@ class CheckInput:
         manifest: What they are for.
         rule: What policy asks for at this stage.
         champion_digest: The model that is served there now; empty where none is.
+        attempts: Which model this is of those that were tried on its holdout rows, where that was counted before; 0
+            counts it in the journal.
     """
 
     project: Project
@@ -37,6 +39,7 @@ class CheckInput:
     manifest: ModelManifest
     rule: StageRule
     champion_digest: str
+    attempts: int = 0
 
 
 @dataclass(frozen=True)

@@ -14,22 +14,35 @@ from workbench.experiment.levels.facts import read_facts
 from workbench.experiment.levels.judgement import listed
 from workbench.foundation.errors import UnknownResultError
 from workbench.review.checks.check import CheckInput, Outcome
+from workbench.review.sandbox.apart import Material
 
 REQUIREMENTS_FILE = "requirements.txt"
+RUN_AGAIN = "train it again with the extension loaded (%load_ext workbench), or as a job: mlops run"
 _PINNED = re.compile(r"([A-Za-z0-9][A-Za-z0-9._-]*)(?:\[[^\]]*\])?\s*==\s*([^\s;,*#]+)\s*(?:;.*)?")
 
 
-def check(given: CheckInput) -> Outcome:
+def gather(given: CheckInput) -> Material:
+    """Fetch the model's requirements, unread, and the packages that the run recorded."""
+    recorded = dict(read_facts(given.project, given.run).packages)
+    return Material({"requirements": fetch_requirements(given), "recorded": recorded})
+
+
+def fetch_requirements(given: CheckInput) -> str:
+    """Return the model's own list of requirements, unread; empty where it brings none."""
+    store, digest = given.project.store, given.model_digest
+    if all(entry.path != REQUIREMENTS_FILE for entry in store.tree(digest)):
+        return ""
+    return store.read_tree_file(digest, REQUIREMENTS_FILE).decode("utf-8", "replace")
+
+
+def look(given: Material) -> Outcome:
     """Compare the model's requirements, the run's packages and those installed here."""
-    recorded = {normal(name): version for name, version in read_facts(given.project, given.run).packages.items()}
+    text = given.values["requirements"]
+    recorded = {normal(name): version for name, version in given.values["recorded"].items()}
     if not recorded:
-        raise UnknownResultError("environment-unknown", "The run did not record its packages", "train it again")
+        raise UnknownResultError("environment-unknown", "The run did not record its packages", RUN_AGAIN)
     _, python, packages = environment()
     here = {normal(name): version for name, _, version in (package.partition("==") for package in packages)}
-    entries = {entry.path for entry in given.project.store.tree(given.model_digest)}
-    text = ""
-    if REQUIREMENTS_FILE in entries:
-        text = given.project.store.read_tree_file(given.model_digest, REQUIREMENTS_FILE).decode("utf-8", "replace")
     pinned, loose = read_requirements(text)
     used = pinned or recorded  # without a list of its own the model is held to all that the run had
     faults = [f"'{line}' is not pinned" for line in loose]

@@ -1,7 +1,8 @@
 """``hygiene``: the executed notebook ran once from top to bottom, without errors, and shows no secrets.
 
-What ran is taken from the run's chain of cells; order and errors of a notebook that only lies there come from its
-execution counts and outputs. A secret's kind and cell are named, the secret itself is written nowhere.
+What ran is what the run's chain of cells says. The counts in an executed notebook are looked at as well, but a count
+that somebody took out is no proof of anything: the chain then says whether the cells ran as they stand, and without a
+chain nobody knows. A secret's kind and cell are named, the secret itself is written nowhere.
 """
 
 from __future__ import annotations
@@ -11,40 +12,77 @@ from collections.abc import Iterator
 from typing import Any
 
 from workbench.contract.status import CheckResult
-from workbench.experiment.levels.facts import RunFacts, read_artifact, read_facts
+from workbench.experiment.capture.cells import chain_of, is_left_out
+from workbench.experiment.capture.document import read_cells
+from workbench.experiment.levels.facts import read_facts
 from workbench.experiment.levels.judgement import listed
 from workbench.foundation.errors import UnknownResultError
 from workbench.review.checks.check import CheckInput, Outcome
 from workbench.review.checks.secrets import find_secrets
+from workbench.review.notebook import EXECUTED, read_notebook
+from workbench.review.record import NOUN, read
+from workbench.review.sandbox.apart import Material
 
-_NOTEBOOKS = ("notebook/output.ipynb", "workbench/source.ipynb")
+_NOTEBOOK = "notebook.ipynb"
+_RUN_AGAIN = "run it again: mlops run"
 _TOOL = "the run's cells and its executed notebook"
 
 
-def check(given: CheckInput) -> Outcome:
-    """Look at order, errors and secrets."""
+def gather(given: CheckInput) -> Material:
+    """Fetch the notebook, unread, and what was recorded while it ran."""
     facts = read_facts(given.project, given.run)
-    found = ((path, read_artifact(given.project, facts.run, facts.artifact_uri, path)) for path in _NOTEBOOKS)
-    path, data = next(((path, data) for path, data in found if data is not None), ("", None))
+    record = given.project.journal.record(NOUN, given.review)
+    path, data = read_notebook(given.project, read(record).request_digest if record else "", facts)
     if data is None:
-        raise UnknownResultError("notebook-missing", "The run kept no notebook", "run it again: mlops run")
+        raise UnknownResultError("notebook-missing", "The run kept no notebook", _RUN_AGAIN)
+    values = {
+        "notebook": path,
+        "allow_hidden_state": given.rule.hygiene.allow_hidden_state,
+        "chain": facts.chain,
+        "failed": [cell.index for cell in facts.cells if not cell.is_ok],
+        "findings": None if facts.findings is None else [[item.cell, item.kind] for item in facts.findings],
+    }
+    return Material(values, {_NOTEBOOK: data})
+
+
+def look(given: Material) -> Outcome:
+    """Look at order, errors and secrets."""
+    path, chain, findings = (given.values[name] for name in ("notebook", "chain", "findings"))
+    data = given.files[_NOTEBOOK]
     cells = _code_cells(data)
     # An executed notebook is the whole record; one that lay on disk was saved at some moment, so the chain counts.
-    is_executed = path == _NOTEBOOKS[0]
-    order = _order_faults(cells) if is_executed else _hidden_state(facts)
-    order = [] if given.rule.hygiene.allow_hidden_state else order
+    is_executed = path == EXECUTED
+    allows = given.values["allow_hidden_state"]
+    hidden = [f"cell {cell} {kind}" for cell, kind in findings or ()]
+    order = [] if allows else _order_faults(cells, data, chain) if is_executed else hidden
     errors = [f"cell {i} ends in {error}" for i, cell in enumerate(cells, 1) for error in _errors(cell)]
-    errors += [f"cell {cell.index} failed" for cell in facts.cells if not cell.is_ok and not is_executed]
+    errors += [f"cell {index} failed" for index in given.values["failed"] if not is_executed]
     secrets = [f"{name} in {place} of cell {i}" for i, c in enumerate(cells, 1) for name, place in _secrets(c)]
     faults = [*secrets, *errors, *order]
     figures = {"cells": len(cells), "secrets": len(secrets), "errors": len(errors), "out_of_order": len(order)}
-    evidence = {"notebook": path, "faults": faults, "chain": facts.chain}
+    evidence = {"notebook": path, "faults": faults, "chain": chain}
     if faults:
         return Outcome(CheckResult.FAIL, listed(faults), _TOOL, figures, evidence)
-    if not is_executed and facts.findings is None and not given.rule.hygiene.allow_hidden_state:
-        raise UnknownResultError("order-unknown", "Nobody watched in which order the cells ran", "%load_ext workbench")
+    if not is_executed and findings is None and not allows:
+        raise UnknownResultError(
+            "order-unknown",
+            "Nobody watched in which order the cells ran",
+            "load the extension, then train again: %load_ext workbench",
+        )
+    if is_executed and not allows and not chain and (uncounted := _uncounted(cells)):
+        said = f"The notebook does not say in which order its cells ran: {listed([f'cell {i}' for i in uncounted])}"
+        raise UnknownResultError("order-unknown", said, _RUN_AGAIN)
     summary = f"{len(cells)} code cells in order, without errors; no secrets of known shape"
     return Outcome(CheckResult.PASS, summary, _TOOL, figures, evidence)
+
+
+def _uncounted(cells: list[dict[str, Any]]) -> list[int]:
+    """Return the numbers of the cells that do not say when they ran; empty ones never ran."""
+    return [
+        number
+        for number, cell in enumerate(cells, 1)
+        if not isinstance(cell.get("execution_count"), int) and not is_left_out(_text(cell.get("source")))
+    ]
 
 
 def _code_cells(data: bytes) -> list[dict[str, Any]]:
@@ -52,11 +90,11 @@ def _code_cells(data: bytes) -> list[dict[str, Any]]:
         cells = json.loads(data)["cells"]
         return [cell for cell in cells if cell["cell_type"] == "code"]
     except (ValueError, KeyError, TypeError, RecursionError) as error:
-        raise UnknownResultError("notebook-unreadable", f"The notebook cannot be read: {error}", "") from error
+        raise UnknownResultError("notebook-unreadable", f"The notebook cannot be read: {error}", _RUN_AGAIN) from error
 
 
-def _order_faults(cells: list[dict[str, Any]]) -> list[str]:
-    """Say which executed cells have a count that is not above all before them."""
+def _order_faults(cells: list[dict[str, Any]], notebook: bytes, chain: str) -> list[str]:
+    """Say which executed cells have a count that is not above all before them, or that the chain contradicts."""
     faults, last = [], 0
     for index, cell in enumerate(cells, 1):
         count = cell.get("execution_count")
@@ -64,11 +102,11 @@ def _order_faults(cells: list[dict[str, Any]]) -> list[str]:
             if count <= last:
                 faults.append(f"cell {index} ran before an earlier one")
             last = max(last, count)
+    if not faults and chain and chain_of(cell.source for cell in read_cells(notebook)) != chain:
+        hidden = _uncounted(cells)
+        which = f"; {listed([f'cell {i}' for i in hidden])} does not say when" if hidden else ""
+        faults.append(f"the run's chain is of other cells than the notebook shows, or of another order{which}")
     return faults
-
-
-def _hidden_state(facts: RunFacts) -> list[str]:
-    return [f"cell {item.cell} {item.kind}" for item in facts.findings or ()]
 
 
 def _errors(cell: dict[str, Any]) -> Iterator[str]:

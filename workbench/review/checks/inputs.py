@@ -46,7 +46,8 @@ def check(given: CheckInput) -> Outcome:
         return Outcome(CheckResult.FAIL, "; ".join(faults), _TOOL, figures, {**evidence, "faults": faults})
     if not facts.inputs or not facts.has_all_inputs:
         said = "only the first of its inputs" if facts.inputs else "no input"
-        raise UnknownResultError("inputs-unknown", f"The run recorded {said}", "read data with pandas, or mlops data")
+        hint = "mlops data snapshot, then train again on what it recorded, read with pandas"
+        raise UnknownResultError("inputs-unknown", f"The run recorded {said}", hint)
     versions = listed(sorted({item.dataset_version for item in known}))
     summary = f"All {len(known)} inputs are dataset versions ({versions}); the run is {level}"
     return Outcome(CheckResult.PASS, summary, _TOOL, figures, evidence)

@@ -11,48 +11,54 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from workbench.contract.model import HOLDOUT_FILE, REFERENCE_FILE
+from workbench.contract.model import REFERENCE_FILE
 from workbench.contract.status import CheckResult
 from workbench.experiment.model.row_digests import KEPT, row_digests
-from workbench.foundation.errors import UnknownResultError
+from workbench.foundation.errors import UnknownResultError, did_you_mean
 from workbench.review.checks.check import CheckInput, Outcome
-from workbench.review.sandbox import run_sandboxed
+from workbench.review.checks.holdout import fitting_rows, require_holdout
+from workbench.review.sandbox.sandbox import run_sandboxed
 
 Array = npt.NDArray[Any]
 _BINS = 32
+_FEWEST = 10  # distinct training rows
+_SIGMAS, _IMPROBABLE, _RANGE = 6.0, float(np.log(1e-9)), 2.0**64
 
 
 def check(given: CheckInput) -> Outcome:
     """Look for shared rows, oracles and time that runs backwards."""
     rule, names = given.rule.leakage, [feature.name for feature in given.manifest.features]
+    require_holdout(given)
     seen = run_sandboxed(given.project.store, given.model_digest, "load_rows")
     tool = f"row digests, single features; numpy {np.__version__} ({seen.isolation})"
     if seen.fault:
         return Outcome(CheckResult.FAIL, seen.fault, tool)
-    inputs, truth = _holdout(seen.arrays, len(names))
+    inputs, truth = fitting_rows(seen.arrays, len(names))
     faults, unknown, figures = [], [], {"rows": float(len(inputs))}
     skills = {n: oracle(inputs[:, i], truth, bool(given.manifest.classes)) for i, n in enumerate(names)}
     strongest = max(skills, key=skills.__getitem__)
     figures["oracle"] = skills[strongest]
     if skills[strongest] >= rule.oracle:
         faults.append(f"feature '{strongest}' alone gives {skills[strongest]:.1%} of the answer away")
-    if "row_digests" in seen.arrays:
+    if "row_digests" not in seen.arrays:
+        unknown.append(f"{REFERENCE_FILE} holds no digests of the training rows")
+    elif junk := junk_in(seen.arrays["row_digests"]):
+        unknown.append(f"{REFERENCE_FILE} holds no digests of training rows but {junk}")
+    else:
         share, compared = overlap(inputs, seen.arrays["row_digests"])
         figures |= {"overlap": share, "compared": compared}
         if not compared:
             unknown.append("none of the holdout rows falls into the kept sample of training rows")
         elif share > rule.overlap:
             faults.append(f"{share:.1%} of the holdout rows were trained on, more than {rule.overlap:.1%}")
-    else:
-        unknown.append(f"{REFERENCE_FILE} holds no digests of the training rows: save the model again")
     if rule.time:
-        said = _time(rule.time, names, inputs, seen.arrays)
-        (unknown if said.startswith("?") else faults).extend([said.lstrip("?")] if said else [])
+        said, is_known = _time(rule.time, names, inputs, seen.arrays)
+        (faults if is_known else unknown).extend([said] if said else [])
     evidence = {"oracles": skills, "unknown": unknown, "faults": faults, "time": rule.time}
     if faults:
         return Outcome(CheckResult.FAIL, _sentence(faults), tool, figures, evidence)
     if unknown:
-        raise UnknownResultError("leakage-unknown", _sentence(unknown), "")
+        raise UnknownResultError("leakage-unknown", _sentence(unknown), _hint(rule.time, names))
     order = f"; '{rule.time}' runs forward" if rule.time else "; time order is not declared"
     summary = (
         f"{figures['overlap']:.1%} of {len(inputs):,} holdout rows were trained on; the strongest feature "
@@ -73,6 +79,23 @@ def overlap(inputs: Array, kept: Array) -> tuple[float, int]:
     if len(known) >= KEPT:  # a sample: only rows up to its largest digest can be told
         digests = digests[digests <= known[-1]]
     return (float(np.isin(digests, known).mean()), len(digests)) if len(digests) else (0.0, 0)
+
+
+def junk_in(kept: Array) -> str:
+    """Say what stands where digests of training rows should; nothing where they look like ones.
+
+    Digests of distinct rows spread evenly from zero to the largest, which of all rows is near the end of the range.
+    """
+    if kept.dtype != np.uint64 or kept.ndim != 1 or len(kept) > KEPT:
+        return f"{kept.dtype} of shape {kept.shape}"
+    if len(kept) < _FEWEST:
+        return f"{len(kept)} of them, which no model was trained on"
+    if not (kept[1:] > kept[:-1]).all():
+        return "numbers that do not ascend"
+    largest = float(kept[-1])
+    middle, spread = float(np.mean(kept / largest)), float(np.sqrt(1 / 12 / len(kept)))
+    is_short = len(kept) < KEPT and len(kept) * np.log(largest / _RANGE) < _IMPROBABLE
+    return "numbers that are no digests" if abs(middle - 0.5) > _SIGMAS * spread or is_short else ""
 
 
 def oracle(column: Array, truth: Array, is_classifier: bool) -> float:
@@ -104,27 +127,23 @@ def _loss(truth: Array, said: Array, is_classifier: bool) -> float:
     return float(np.mean(truth != said)) if is_classifier else float(np.mean((truth - said) ** 2))
 
 
-def _holdout(arrays: dict[str, Array], width: int) -> tuple[Array, Array]:
-    if "inputs" not in arrays or "truth" not in arrays:
-        raise UnknownResultError(
-            "holdout-missing", f"The model has no {HOLDOUT_FILE}", "save_model(…, holdout=(X_test, y_test))"
-        )
-    inputs, truth = arrays["inputs"], arrays["truth"]
-    if inputs.ndim != 2 or inputs.shape[1] != width or truth.shape != (len(inputs),) or len(inputs) < 4:
-        raise UnknownResultError("holdout-malformed", f"{HOLDOUT_FILE} does not fit the model's features", "")
-    return inputs, truth
-
-
-def _time(name: str, names: list[str], inputs: Array, arrays: dict[str, Array]) -> str:
-    """Return what is wrong with the order of time, ``?…`` where it cannot be told, nothing where it holds."""
+def _time(name: str, names: list[str], inputs: Array, arrays: dict[str, Array]) -> tuple[str, bool]:
+    """Return what is wrong with the order of time, nothing where it holds; and whether it can be told."""
     if name not in names:
-        return f"?the model has no feature '{name}' to tell time by"
+        return f"the model has no feature '{name}' to tell time by", False
     quantiles = arrays.get("quantiles")
     if quantiles is None or quantiles.ndim != 2 or len(quantiles) != len(names):
-        return f"?{REFERENCE_FILE} does not say when training ended"
+        return f"{REFERENCE_FILE} does not say when training ended", False
     index = names.index(name)
     last, first = float(quantiles[index, -1]), float(np.nanmin(inputs[:, index]))
-    return "" if last <= first else f"training goes on until '{name}' {last:g}, and the holdout begins at {first:g}"
+    said = f"training goes on until '{name}' {last:g}, and the holdout begins at {first:g}"
+    return "" if last <= first else said, True
+
+
+def _hint(time: str, names: list[str]) -> str:
+    if time and time not in names:
+        return did_you_mean(time, names)
+    return "save it again: workbench.save_model(…, train=…)"
 
 
 def _sentence(parts: list[str]) -> str:

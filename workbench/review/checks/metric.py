@@ -12,16 +12,18 @@ from typing import Any
 
 import numpy as np
 
-from workbench.contract.model import HOLDOUT_FILE, ModelManifest
+from workbench.contract.metric import metrics_of
+from workbench.contract.model import ModelManifest
 from workbench.contract.status import CheckResult
 from workbench.foundation.errors import UnknownResultError, did_you_mean
 from workbench.review.candidate import read_manifest
 from workbench.review.checks.check import CheckInput, Outcome
 from workbench.review.checks.comparison import METRICS, Comparison, compare, majority, shared_confidence
+from workbench.review.checks.holdout import MORE_ROWS, require_holdout
 from workbench.review.checks.schema import OUTPUT
-from workbench.review.policy import MetricRule
-from workbench.review.record import attempts_on
-from workbench.review.sandbox import Arrays, SandboxResult, run_sandboxed
+from workbench.review.holdouts import attempt_on, holdout_of
+from workbench.review.policies.policy import MetricRule
+from workbench.review.sandbox.sandbox import Arrays, SandboxResult, run_sandboxed
 
 
 def check(given: CheckInput) -> Outcome:
@@ -32,40 +34,45 @@ def check(given: CheckInput) -> Outcome:
     if seen.fault:
         return Outcome(CheckResult.FAIL, f"The model does not answer its holdout rows: {seen.fault}", _tool(seen))
     truth, answers = seen.arrays["truth"], seen.arrays["prediction"]
-    holdout_digest = str(seen.values["holdout_digest"])
     if len(truth) < rule.minimum_rows:
         raise UnknownResultError(
             "holdout-too-small",
-            f"{len(truth)} holdout rows decide nothing; policy asks for {rule.minimum_rows}",
-            "hold out more rows",
+            f"{len(truth)} holdout rows decide nothing: policy asks for {rule.minimum_rows}",
+            MORE_ROWS,
         )
     if not (np.isfinite(truth).all() and np.isfinite(answers).all()):
         return Outcome(CheckResult.FAIL, "The holdout rows or the answers to them hold NaN or infinity", _tool(seen))
-    attempts = attempts_on(given.project, holdout_digest, given.model_digest)
+    baseline = _baseline(given, seen)  # before the try is recorded: what cannot be compared was none
+    holdout = holdout_of(seen.arrays["inputs"], truth)
+    channel = f"{given.model}@{given.stage}"
+    attempts = given.attempts or attempt_on(given.project, holdout, given.model_digest, channel)
     found = compare(
         manifest.metric,
         truth,
         answers,
-        _baseline(given, seen),
+        baseline,
         classes=len(manifest.classes),
         is_higher_better=manifest.is_higher_better,
         confidence=shared_confidence(rule.confidence, attempts),
         resamples=rule.resamples,
     )
-    return _judge(given, found, attempts, seen, holdout_digest)
+    return _judge(given, found, attempts, seen, holdout.digest)
 
 
 def _require_measurable(given: CheckInput) -> None:
-    if given.manifest.metric not in METRICS:
+    metric, known = given.manifest.metric, metrics_of(given.manifest.task)
+    if metric not in METRICS or metric not in known:
         raise UnknownResultError(
-            "metric-unknown",
-            f"Metric '{given.manifest.metric}' cannot be recomputed here",
-            did_you_mean(given.manifest.metric, METRICS),
+            "metric-unknown", f"Metric '{metric}' cannot be recomputed here", did_you_mean(metric, known)
         )
-    if not any(entry.path == HOLDOUT_FILE for entry in given.project.store.tree(given.model_digest)):
+    served = read_manifest(given.project.store, given.champion_digest).metric if given.champion_digest else metric
+    if served != metric:
         raise UnknownResultError(
-            "holdout-missing", f"The model has no {HOLDOUT_FILE}", "save_model(…, holdout=(X_test, y_test))"
+            "metric-changed",
+            f"The served model is held to {served}, this one to {metric}: its author may not choose another yardstick",
+            f"save it with: workbench.save_model(…, metric='{served}')",
         )
+    require_holdout(given)
 
 
 def _predict(given: CheckInput, model_digest: str, manifest: ModelManifest, arrays: Arrays) -> SandboxResult:
@@ -79,14 +86,14 @@ def _baseline(given: CheckInput, seen: SandboxResult) -> Any:
         return majority(seen.arrays["truth"], classes=len(given.manifest.classes))
     champion = read_manifest(given.project.store, given.champion_digest)
     if [f.name for f in champion.features] != [f.name for f in given.manifest.features]:
-        raise UnknownResultError(
-            "not-comparable", "The served model takes other inputs, so the same rows cannot be put to both", ""
-        )
+        said = "The served model takes other inputs, so the same rows cannot be put to both"
+        hint = f"where policy lets it be waived: mlops review waive {given.review} metric -m REASON"
+        raise UnknownResultError("not-comparable", said, hint)
     answered = _predict(given, given.champion_digest, champion, {"inputs": seen.arrays["inputs"]})
     if answered.fault:
-        raise UnknownResultError(
-            "champion-fails", f"The served model does not answer these rows: {answered.fault}", "mlops runners"
-        )
+        said = f"The served model does not answer these rows: {answered.fault}"
+        hint = f"go back to one that does: mlops rollback {given.model}@{given.stage}"
+        raise UnknownResultError("champion-fails", said, hint)
     return answered.arrays["prediction"]
 
 

@@ -17,8 +17,9 @@ from workbench.contract.status import CheckResult
 from workbench.foundation.errors import UnknownResultError, did_you_mean
 from workbench.review.checks.check import CheckInput, Outcome
 from workbench.review.checks.comparison import METRICS, score
+from workbench.review.checks.holdout import MORE_ROWS, require_holdout
 from workbench.review.checks.schema import OUTPUT
-from workbench.review.sandbox import run_sandboxed
+from workbench.review.sandbox.sandbox import run_sandboxed
 
 Array = npt.NDArray[Any]
 
@@ -28,10 +29,13 @@ def check(given: CheckInput) -> Outcome:
     manifest, rule = given.manifest, given.rule.slices
     names = [feature.name for feature in manifest.features]
     if manifest.metric not in METRICS:
-        raise UnknownResultError("metric-unknown", f"Metric '{manifest.metric}' cannot be recomputed here", "")
+        hint = did_you_mean(manifest.metric, METRICS)
+        raise UnknownResultError("metric-unknown", f"Metric '{manifest.metric}' cannot be recomputed here", hint)
     if rule.column not in names:
+        hint = did_you_mean(rule.column, names) if rule.column else f'[stages.{given.stage}.slices] column = "…"'
         said = f"The model has no feature '{rule.column}'" if rule.column else "The policy names no column to slice by"
-        raise UnknownResultError("slice-column", said, did_you_mean(rule.column, names))
+        raise UnknownResultError("slice-column", said, hint)
+    require_holdout(given)
     arguments = {"file": manifest.file, "output": OUTPUT[manifest.task]}
     seen = run_sandboxed(given.project.store, given.model_digest, "predict", arguments=arguments)
     tool = f"numpy {np.__version__}, {seen.values.get('engine', 'onnxruntime')} ({seen.isolation})"
@@ -50,7 +54,7 @@ def check(given: CheckInput) -> Outcome:
     scores = {n: score(manifest.metric, truth[p], answers[p], classes=len(manifest.classes)) for n, p in enough.items()}
     if not scores:
         said = f"No slice of '{rule.column}' has {rule.minimum_rows} rows, and enough of every class"
-        raise UnknownResultError("slices-too-small", said, "hold out more rows")
+        raise UnknownResultError("slices-too-small", said, MORE_ROWS)
     sign = 1.0 if manifest.is_higher_better else -1.0
     worst = max(scores, key=lambda label: sign * (whole - scores[label]))
     gap = sign * (whole - scores[worst])

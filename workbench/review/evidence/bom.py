@@ -30,7 +30,7 @@ def recorded_packages(project: Project, review: Review) -> tuple[tuple[str, str]
     None where the run kept no list, or one that was changed since the review was requested.
     """
     rows = reader_of(project).search(RunQuery(limit=1, ids=(review.run,)))
-    data = read_artifact(project, rows[0].id, rows[0].artifact_uri, "workbench/environment.json") if rows else None
+    data = read_artifact(project, rows[0].artifact_uri, "workbench/environment.json") if rows else None
     try:
         entries = json.loads(data or b"{}").get("packages", [])
         packages = tuple(sorted((str(e["name"]), str(e["version"])) for e in entries))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import io
 import json
 import zipfile
@@ -14,7 +15,7 @@ from workbench.contract.evidence import ExportedEvidence
 from workbench.contract.status import CheckResult
 from workbench.foundation.canonical import canonical_json, digest_bytes
 from workbench.foundation.durable import write_atomic
-from workbench.foundation.errors import ConflictError, PendingError, read_errors
+from workbench.foundation.errors import ConflictError, IntegrityError, NotFoundError, PendingError
 from workbench.foundation.identity import read_public_key, sign
 from workbench.foundation.project import Project, expanded
 from workbench.review.candidate import read_manifest
@@ -23,15 +24,14 @@ from workbench.review.evidence.bom import build_bom, recorded_packages
 from workbench.review.evidence.dsse import build_envelope, pre_authentication
 from workbench.review.evidence.guide import guide_text
 from workbench.review.evidence.model_card import CardFacts, card_text
-from workbench.review.people import load_reviewers
-from workbench.review.policy import REVIEWERS_PATH
+from workbench.review.evidence.statements import SaidStatement, events_of, statements_of
+from workbench.review.policies.reviewers import ADOPTED, load_reviewers, read_list
+from workbench.review.proof.statement import EVIDENCE_NAMESPACE
 from workbench.review.record import Review, find_review
-from workbench.review.standing import WAIVE
-from workbench.review.statement import EVIDENCE_NAMESPACE, Verdict, verify_decision
-from workbench.review.waiver import verify_waiver
 
 LANGUAGES = ("en", "ja")
-_TOLD = ("review.requested", "review.checked", "review.approved", "review.rejected", "review.refused")
+_EXPORTED = "review.exported"
+_EVIDENCE = ("evidence_digest", "own_evidence_digest")
 _SUMS = "SHA256SUMS"
 _EPOCH = (1980, 1, 1, 0, 0, 0)  # the earliest time a zip can tell; a real one would make equal evidence differ
 
@@ -67,7 +67,8 @@ def export_evidence(
         raise PendingError("nothing-signed", f"Nobody has decided on {found.id} yet", hint)
     check_is_genuine(project, found)
     signer = _exporter(project)
-    content = {**_signed(project, found), **_kept(project, found, with_model), **_derived(project, found)}
+    statements = statements_of(project, found)
+    content = {**_said(statements), **_kept(project, found, statements, with_model), **_derived(project, found)}
     if signer:
         content |= _envelopes(project, content)
     for language in LANGUAGES:
@@ -81,13 +82,13 @@ def export_evidence(
     digest = digest_bytes(data)
     with project.journal.transaction() as transaction:
         told = {"digest": digest, "model_digest": found.model_digest, "is_signed": bool(signer)}
-        transaction.append("review.exported", found.subject, told)
+        transaction.append(_EXPORTED, found.subject, told)
     return ExportedEvidence(
         path=str(target),
         review=found.id,
         model_digest=found.model_digest,
         state=found.state,
-        statements=len(found.decisions),
+        statements=len(statements),
         files=len(content),
         digest=digest,
         size=len(data),
@@ -117,47 +118,97 @@ def _exporter(project: Project) -> str:
     return project.actor if project.actor in names else ""
 
 
-def _signed(project: Project, review: Review) -> dict[str, bytes]:
-    """Return every decision with its signature, each verified as a runner would."""
-    allowed = load_reviewers(project)
+def _said(statements: tuple[SaidStatement, ...]) -> dict[str, bytes]:
+    """Return every statement with its signature, numbered as the chain tells them."""
     content: dict[str, bytes] = {}
-    for number, decision in enumerate(review.decisions, start=1):
-        statement = project.store.read(decision.statement_digest)
-        signature = project.store.read(decision.signature_digest)
-        if decision.verdict == WAIVE:
-            waiver = verify_waiver(statement.decode(), signature.decode(), allowed)
-            if waiver.evidence_digest != review.evidence_digest:
-                continue  # made void by checks that ran again; nobody approved beside it
-        else:
-            verify_decision(statement.decode(), signature.decode(), allowed, Verdict(decision.verdict))
-        name = f"statements/{number:02d}-{decision.verdict}.json"
-        content |= {name: statement, f"{name}.sig": signature}
+    for number, statement in enumerate(statements, start=1):
+        content |= statement.files(number)
     return content
 
 
-def _kept(project: Project, review: Review, with_model: bool) -> dict[str, bytes]:
+def _kept(
+    project: Project, review: Review, statements: tuple[SaidStatement, ...], with_model: bool
+) -> dict[str, bytes]:
     """Return what the signed digests name, the reviewers' keys, and what the journal tells of the review."""
-    reports = project.store.read(review.evidence_digest)
-    reviewers = project.root / REVIEWERS_PATH
-    with read_errors(reviewers):
-        keys = reviewers.read_bytes()
     content = {
-        "policy/gate.toml": project.store.read(review.policy_digest),
-        "policy/reviewers": keys,
-        "checks/reports.json": reports,
+        **_policies(project, review, statements),
+        **_keys(project, review),
+        **_reports(project, review, statements),
+        **_grants(project, statements),
         "model/manifest.json": project.store.read(review.model_digest),
     }
     tree = project.store.tree(review.model_digest)
     content["model/SHA256SUMS"] = "".join(f"{entry.digest[7:]}  {entry.path}\n" for entry in tree).encode()
     if with_model:
         content |= {f"model/files/{entry.path}": project.store.read(entry.digest) for entry in tree}
-    for report in json.loads(reports):
-        digest = str(report["evidence_digest"])
-        content[f"checks/evidence/{digest[7:]}.json"] = project.store.read(digest)
     names = ("seq", "at", "actor", "kind", "subject", "data_digest", "data", "prev", "hash")
-    told = [event for event in project.journal.events(subject=review.subject) if event.kind in _TOLD]
+    told = [event for event in events_of(project, review) if event.kind != _EXPORTED]  # or no two would be equal
     lines = (canonical_json({name: getattr(event, name) for name in names}) + b"\n" for event in told)
     return {**content, "journal.jsonl": b"".join(lines)}
+
+
+def _keys(project: Project, review: Review) -> dict[str, bytes]:
+    """Return whose keys count, and those that count no more: what is in force now, and what was since the request.
+
+    Now decides: a key that was revoked takes its approvals back. What was known when somebody signed an auditor asks
+    all the same.
+    """
+    allowed = load_reviewers(project)
+    content = {"policy/reviewers": allowed.text.encode(), **_numbered("policy/revoked", allowed.revocations)}
+    adopted = project.journal.events(kind=ADOPTED)
+    begun = next((event.seq for event in project.journal.events(subject=review.subject)), 0)
+    before = [event for event in adopted if event.seq < begun][-1:]
+    for event in (*before, *(event for event in adopted if event.seq > begun)):
+        with contextlib.suppress(IntegrityError):  # one that is lost is not made up
+            known = read_list(project.store, event)
+            name = f"policy/lists/{event.seq:08d}-{datetime.fromisoformat(event.at):%Y%m%dT%H%M%SZ}"
+            content |= {f"{name}-reviewers": known.text.encode(), **_numbered(f"{name}-revoked", known.revocations)}
+    return content
+
+
+def _numbered(name: str, files: tuple[bytes, ...]) -> dict[str, bytes]:
+    """Name several files of revoked keys that hold together: ``revoked``, then ``revoked-2``."""
+    return {name if number == 1 else f"{name}-{number}": data for number, data in enumerate(files, start=1)}
+
+
+def _policies(project: Project, review: Review, statements: tuple[SaidStatement, ...]) -> dict[str, bytes]:
+    """Return the policy of the review, and those that a release or rollback was done under, where they were kept."""
+    content = {"policy/gate.toml": project.store.read(review.policy_digest)}
+    for digest in {statement.fact("policy_digest") for statement in statements} - {"", review.policy_digest}:
+        with contextlib.suppress(NotFoundError):  # VERIFY.md names the one that is missing
+            content[f"policy/others/{digest[7:]}.toml"] = project.store.read(digest)
+    return content
+
+
+def _reports(project: Project, review: Review, statements: tuple[SaidStatement, ...]) -> dict[str, bytes]:
+    """Return the check reports that any statement names, with their evidence; those of the review have a fixed name.
+
+    An override, a waiver or a machine's own check may rest on other results than the review shows now.
+    """
+    named = {statement.fact(name) for statement in statements for name in _EVIDENCE} | {review.evidence_digest}
+    content: dict[str, bytes] = {}
+    for digest in sorted(named - {""}):
+        reports = project.store.read(digest)
+        is_own = digest == review.evidence_digest
+        content["checks/reports.json" if is_own else f"checks/others/{digest[7:]}.json"] = reports
+        for evidence in {str(report["evidence_digest"]) for report in json.loads(reports)} - {""}:
+            content[f"checks/evidence/{evidence[7:]}.json"] = project.store.read(evidence)
+    return content
+
+
+def _grants(project: Project, statements: tuple[SaidStatement, ...]) -> dict[str, bytes]:
+    """Return what each release and rollback rested on, as its statement names it by digest.
+
+    Raises:
+        IntegrityError: ``grant-changed``: the record of a release was edited.
+    """
+    wanted = {statement.fact("grant") for statement in statements} - {""}
+    kept = (canonical_json(record.body["grant"]) for record in project.journal.records("release"))
+    found = {digest: data for data in kept if (digest := digest_bytes(data)) in wanted}
+    if lost := wanted - set(found):
+        hint = "restore .workbench/journal.db from a backup, then: mlops audit verify"
+        raise IntegrityError("grant-changed", f"No release holds the proof {min(lost)} that was signed for", hint)
+    return {f"grants/{digest[7:]}.json": data for digest, data in found.items()}
 
 
 def _derived(project: Project, review: Review) -> dict[str, bytes]:

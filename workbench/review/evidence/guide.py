@@ -1,59 +1,14 @@
-"""``VERIFY.md``: the commands with which a stranger verifies the zip, as the tests run them."""
+"""``VERIFY.md``: the commands with which a stranger verifies the zip, as the tests run them.
+
+The commands lie in ``commands/``. They are plain POSIX shell: what reads JSON there relies on its canonical form, in
+which a quote inside a text is always escaped and the keys of a table are sorted.
+"""
 
 from __future__ import annotations
 
+from importlib.resources import files
+
 from workbench.review.record import Review
-from workbench.review.statement import EVIDENCE_NAMESPACE
-
-_START = """\
-set -eu
-export LC_ALL=C TZ=UTC
-REVIEWERS=${REVIEWERS:-policy/reviewers}
-hex() { sha256sum < "$1" | cut -c1-64; }
-"""
-
-_FILES = """\
-sha256sum --check --quiet --strict SHA256SUMS
-test "$(find . ! -type d ! -path ./SHA256SUMS ! -path ./SHA256SUMS.sig | wc -l)" -eq "$(wc -l < SHA256SUMS)"
-"""
-
-_EXPORTER = f"""\
-who=$(ssh-keygen -Y find-principals -f "$REVIEWERS" -s SHA256SUMS.sig < SHA256SUMS | head -n 1)
-ssh-keygen -Y verify -f "$REVIEWERS" -I "$who" -n {EVIDENCE_NAMESPACE} -s SHA256SUMS.sig < SHA256SUMS
-"""
-
-_STATEMENTS = """\
-for f in statements/*.json; do
-  who=$(sed 's/.*"principal":"\\([^"]*\\)".*/\\1/' "$f")
-  what=$(sed 's/.*"verdict":"\\([^"]*\\)".*/\\1/' "$f")
-  at=$(sed 's/.*"at":"\\([^"+]*\\)+00:00".*/\\1/' "$f" | tr -d 'T:-')
-  ssh-keygen -Y verify -f "$REVIEWERS" -I "$who" -n "mlops-workbench.$what" -O verify-time="$at" -s "$f.sig" < "$f"
-  grep -qF "\\"digest\\":{\\"sha256\\":\\"$(hex model/manifest.json)\\"}" "$f"
-  grep -qF "\\"policy_digest\\":\\"sha256:$(hex policy/gate.toml)\\"" "$f"
-  grep -qF "\\"evidence_digest\\":\\"sha256:$(hex checks/reports.json)\\"" "$f"
-done
-"""
-
-_CHECKS = """\
-grep -o '"evidence_digest":"sha256:[0-9a-f]*"' checks/reports.json | tr -d '"' | cut -d: -f3 |
-  while read -r d; do echo "$d  checks/evidence/$d.json"; done | sha256sum --check --quiet --strict
-"""
-
-_MODEL = """\
-grep -o '"digest":"sha256:[0-9a-f]*","path":"[^"]*"' model/manifest.json |
-  sed 's/"digest":"sha256:\\([0-9a-f]*\\)","path":"\\([^"]*\\)"/\\1  \\2/' | cmp - model/SHA256SUMS
-if [ -d model/files ]; then (cd model/files && sha256sum --check --quiet --strict ../SHA256SUMS); fi
-"""
-
-_DSSE = f"""\
-for f in statements/*.json; do
-  e=dsse/$(basename "$f" .json).dsse
-  sed 's/.*"payload":"\\([^"]*\\)".*/\\1/' "$e.json" | base64 -d | cmp - "$f"
-  sed 's/.*"sig":"\\([^"]*\\)".*/\\1/' "$e.json" | base64 -d | cmp - "$e.sig"
-  {{ printf 'DSSEv1 28 application/vnd.in-toto+json %s ' "$(wc -c < "$f" | tr -d ' ')"; cat "$f"; }} |
-    ssh-keygen -Y verify -f "$REVIEWERS" -I "$who" -n {EVIDENCE_NAMESPACE} -s "$e.sig"
-done
-"""
 
 _WORDS = {
     "en": {
@@ -62,8 +17,9 @@ _WORDS = {
 Model **{model}**, stage **{stage}**, digest `{digest}`. Decisions: {decisions}. The policy they were made under is
 `policy/gate.toml`; count the approvals against it.
 
-Unzip into an empty folder and run the blocks below there, in one shell, in order. They need `sha256sum`, `ssh-keygen`
-(OpenSSH 8.9 or newer) and a POSIX shell; no network and nothing of ours. The first command that fails stops the shell.
+Unzip into an empty folder and run the blocks below there, in one shell, in order. They need `sha256sum` with what comes
+beside it (coreutils), `ssh-keygen` (OpenSSH 8.9 or newer) and a POSIX shell; no network and nothing of ours. The first
+command that fails stops the shell.
 
 **Whose keys are right is the one thing that a zip cannot prove by itself.** Set `REVIEWERS` to a copy of
 `policy/reviewers` that you have from the project's Git or from the people themselves, and take these commands from a
@@ -72,7 +28,17 @@ copy of this page that did not come in the zip.
         "start": "## 0. Begin",
         "files": "## 1. Every file is as it was listed, and none was added",
         "exporter": "## 2. The list is signed by whoever exported",
-        "statements": "## 3. Reviewers signed exactly this model, this policy and these check reports",
+        "statements": "## 3. Each statement is about this model, policy and check reports, and signed by whom it names",
+        "statements_after": """\
+Every decision has to be signed. A request, a check, a comment or a release may be unsigned, or signed by somebody who
+is no reviewer: a `NOTE` says so, and such a statement is as trustworthy as who exported it. A `NOTE` also names what
+rests on other check reports than the review's last ones, as an override may.
+
+What counts is what is in force now: `policy/reviewers` and `policy/revoked` (with `policy/revoked-2`, ... where several
+hold). What was known at a moment stands in `policy/lists`: each list that came into force since before the request, by
+number of its event in the journal and UTC time, `...-reviewers` with its `...-revoked` where keys were revoked. To see
+what held then, run the blocks 0 and 3 again with `REVIEWERS` and `REVOKED` set to the two. When each came into force is
+as trustworthy as who exported, or as a checkpoint of the journal.""",
         "checks": "## 4. Each check's evidence is what its report names",
         "model": "## 5. The model's files are those of the manifest",
         "model_after": "Without `model/files`, check your own copy: `sha256sum --check SHA256SUMS` in its folder.",
@@ -86,11 +52,12 @@ copy of this page that did not come in the zip.
     "ja": {
         "title": "# {id} の証拠を検証する",
         "intro": """\
-モデル **{model}**、段階 **{stage}**、ダイジェスト `{digest}`。判断: {decisions}。判断の基準となったポリシーは
+モデル **{model}**、ステージ **{stage}**、ダイジェスト `{digest}`。判断: {decisions}。判断の基準となったポリシーは
 `policy/gate.toml` です。承認の数はこのファイルと照らし合わせてください。
 
-空のフォルダーに展開し、同じシェルで下のコマンドを順に実行します。必要なものは `sha256sum`、`ssh-keygen`
-(OpenSSH 8.9 以降)、POSIX シェルだけです。ネットワークも本ソフトウェアも要りません。失敗したところで止まります。
+空のフォルダーに展開し、同じシェルで下のコマンドを順に実行します。必要なものは `sha256sum` (coreutils)、
+`ssh-keygen` (OpenSSH 8.9 以降)、POSIX シェルだけです。ネットワークも本ソフトウェアも要りません。
+失敗したところで止まります。
 
 **どの鍵が正しいかだけは、zip 自身では証明できません。** プロジェクトの Git または本人から得た `policy/reviewers` の
 写しを `REVIEWERS` に指定し、コマンドも zip の外で得たこのページの写しから実行してください。
@@ -98,8 +65,18 @@ copy of this page that did not come in the zip.
         "start": "## 0. 準備",
         "files": "## 1. すべてのファイルが一覧のとおりで、追加もない",
         "exporter": "## 2. 一覧には出力した人の署名がある",
-        "statements": "## 3. レビュアーは、このモデル・このポリシー・この検査結果に署名した",
-        "checks": "## 4. 各検査の証拠は、検査結果が示すとおりである",
+        "statements": "## 3. 各文書はこのモデル、ポリシー、チェック結果についてのもので、名前のある人が署名した",
+        "statements_after": """\
+判断には必ず署名が要ります。依頼・チェック・コメント・リリースには、署名がないことや、レビュアーでない人の署名であることが
+あり、`NOTE` がそれを示します。そのような文書の信頼性は、出力した人の信頼性と同じです。レビューの最後のチェック結果とは
+別の結果に基づくもの (緊急承認など) も `NOTE` が示します。
+
+効力があるのは現在の一覧、`policy/reviewers` と `policy/revoked` (複数あれば `policy/revoked-2` なども) です。その時点で
+知られていたことは `policy/lists` にあります。依頼の前から今までに有効になった一覧が、ジャーナルのイベント番号と UTC の
+時刻順に `...-reviewers`、失効した鍵があれば `...-revoked` の名前で並びます。当時の判定を見るには、この二つを
+`REVIEWERS` と `REVOKED` に指定して、手順 0 と 3 をもう一度実行してください。
+有効になった時刻の信頼性は、出力した人の信頼性か、ジャーナルのチェックポイントと同じです。""",
+        "checks": "## 4. 各チェックの証拠は、チェック結果が示すとおりである",
         "model": "## 5. モデルのファイルは一覧のとおりである",
         "model_after": "`model/files` がないときは、手元のモデルのフォルダーで `sha256sum --check SHA256SUMS` を実行。",
         "dsse": "## 6. DSSE の封筒は同じ文を運んでいる",
@@ -126,21 +103,19 @@ def guide_text(review: Review, language: str, *, is_signed: bool) -> str:
     parts = [
         words["title"].format(**named),
         words["intro"].format(**named, decisions=decisions).rstrip(),
-        *_step(words, "start", _START),
-        *_step(words, "files", _FILES),
-        *(_step(words, "exporter", _EXPORTER) if is_signed else [words["unsigned"]]),
-        *_step(words, "statements", _STATEMENTS),
-        *_step(words, "checks", _CHECKS),
-        *_step(words, "model", _MODEL),
-        *(_step(words, "dsse", _DSSE_WITH_EXPORTER) if is_signed else []),
+        *_step(words, "start"),
+        *_step(words, "files"),
+        *(_step(words, "exporter") if is_signed else [words["unsigned"]]),
+        *_step(words, "statements"),
+        *_step(words, "checks"),
+        *_step(words, "model"),
+        *(_step(words, "dsse") if is_signed else []),
         words["end"],
     ]
     return "\n\n".join(parts) + "\n"
 
 
-_DSSE_WITH_EXPORTER = _EXPORTER.splitlines(keepends=True)[0] + _DSSE
-
-
-def _step(words: dict[str, str], name: str, commands: str) -> list[str]:
+def _step(words: dict[str, str], name: str) -> list[str]:
+    commands = files("workbench.review.evidence").joinpath("commands", f"{name}.sh").read_text(encoding="utf-8")
     after = words.get(f"{name}_after")
     return [words[name], f"```sh\n{commands}```", *([after] if after else [])]

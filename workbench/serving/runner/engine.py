@@ -95,9 +95,8 @@ class OnnxEngine:
         try:
             found = self._session.run(self._outputs, {self.input_name: rows})
         except _ENGINE_ERRORS as error:
-            raise UsageError(
-                "rows-refused", f"The model cannot compute these rows: {error}", "check the rows"
-            ) from error
+            hint = "ask row by row to find which it is; the model was made for other values"
+            raise UsageError("rows-refused", f"The model cannot compute these rows: {error}", hint) from error
         answer = Answer(found[0], found[1]) if self._is_classifier else Answer(found[0].reshape(-1), None)
         with np.errstate(invalid="ignore"):  # one sum is cheaper than a look at every value
             is_finite = math.isfinite(np.add.reduce(found[-1], axis=None, dtype=np.float64))

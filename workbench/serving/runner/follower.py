@@ -2,7 +2,8 @@
 
 The file is looked at every 100 ms (a ``stat``, some microseconds; works on every file system, network ones too).
 What does not verify is never served: the model before keeps answering, the reason is shown and journalled, and the
-file is tried again every few seconds, so that restored bytes heal it without anybody's help.
+file is tried again every few seconds, so that restored bytes heal it without anybody's help. A model whose approvals
+end (an override after 24 hours, an approval by its expiry) is verified again at that moment and stops to answer.
 """
 
 from __future__ import annotations
@@ -10,9 +11,10 @@ from __future__ import annotations
 import asyncio
 import logging
 import time
+from datetime import UTC, datetime
 from pathlib import Path
 
-from workbench.foundation.errors import WorkbenchError
+from workbench.foundation.errors import IntegrityError, WorkbenchError
 from workbench.foundation.project import Project
 from workbench.serving.channel import ChannelFile, channel_path
 from workbench.serving.runner.loading import load_served
@@ -20,6 +22,12 @@ from workbench.serving.runner.served import NO_MODEL_HEADERS, Served
 
 POLL_S = 0.1
 RETRY_S = 5.0
+
+_ENDED = IntegrityError(
+    "approvals-ended",
+    "The approvals ended, and the channel's file is gone",
+    "write it anew: mlops release <review>",
+)
 
 _log = logging.getLogger("workbench.runner")
 
@@ -66,7 +74,13 @@ class Follower:
     async def look(self) -> None:
         """Take over what the channel names now, if that is new."""
         mark = _mark(self._path)
-        if mark is None or (mark == self._seen and time.monotonic() < self._retry_at):
+        ended = self.served if self.served and self.served.has_ended(datetime.now(UTC)) else None
+        if mark is None:
+            if ended:  # what let it answer is over, and nothing is left that could say otherwise
+                self.served = self._seen = None
+                await self._refuse(ended.release, _ENDED)
+            return
+        if mark == self._seen and time.monotonic() < self._retry_at and not ended:
             return
         started = time.perf_counter()
         outcome = await asyncio.to_thread(self._load)  # requests go on meanwhile
@@ -74,6 +88,8 @@ class Follower:
         if isinstance(outcome, Served):
             self._swap(outcome, (time.perf_counter() - started) * 1000)
         else:
+            if ended:  # what let it answer is over, and nothing else is approved: it stops
+                self.served = None
             await self._refuse(*outcome)
 
     def _load(self) -> Served | tuple[str, WorkbenchError]:

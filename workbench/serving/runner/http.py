@@ -65,6 +65,7 @@ class Request:
         content_type: As sent, lower case.
         authorization: As sent.
         body: All of it.
+        is_from_page: Whether a browser sends it for a web page: only browsers say ``Origin`` or ``Sec-Fetch-Site``.
     """
 
     method: str
@@ -72,6 +73,7 @@ class Request:
     content_type: bytes
     authorization: bytes
     body: bytes
+    is_from_page: bool = False
 
 
 class Application(Protocol):
@@ -197,6 +199,7 @@ class Connection(asyncio.Protocol):
             self._kept.get(b"content-type", b"").lower(),
             self._kept.get(b"authorization", b""),
             body,
+            b"origin" in self._kept or b"sec-fetch-site" in self._kept,
         )
         response = self._application.answer(request)
         is_last = self._application.is_draining or not self._parser.should_keep_alive() or self._parser.should_upgrade()
@@ -282,4 +285,14 @@ class Connection(asyncio.Protocol):
         )
 
 
-_KEPT = frozenset((b"content-type", b"content-length", b"authorization", b"expect", b"x-request-id"))
+_KEPT = frozenset(
+    (
+        b"content-type",
+        b"content-length",
+        b"authorization",
+        b"expect",
+        b"x-request-id",
+        b"origin",
+        b"sec-fetch-site",
+    )
+)

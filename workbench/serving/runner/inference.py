@@ -21,6 +21,7 @@ from workbench.serving.runner.scoring import parse_json
 from workbench.serving.runner.served import Served
 
 _DATATYPES = ("FP64", "FP32", "FP16", "INT64", "INT32", "INT16", "INT8", "UINT64", "UINT32", "UINT16", "UINT8", "BOOL")
+_MAX_DIMENSIONS = 2
 _HINT = 'send {"inputs": [{"name": …, "shape": [1, n], "datatype": "FP32", "data": […]}]}'
 
 
@@ -112,8 +113,10 @@ def _tensor(tensor: Any) -> tuple[str, list[int], list[Any]]:
         raise UsageError(
             "input-malformed", f"'{name}': 'data' must be a list; binary tensors are not spoken here", _HINT
         )
+    if len(shape) > _MAX_DIMENSIONS:
+        raise UsageError("rows-shape", f"'{name}' has {len(shape)} dimensions", "send [rows, features]")
     flat = _flatten(data, len(shape))
-    if len(flat) != prod(shape):
+    if any(size > len(flat) for size in shape) or len(flat) != prod(shape):
         raise UsageError(
             "rows-shape", f"'{name}': {len(flat)} values do not fill {shape}", "make 'shape' and 'data' agree"
         )
@@ -142,6 +145,10 @@ def _rows(tensors: dict[str, tuple[list[int], list[Any]]], served: Served) -> Ma
     if len(tensors) == 1 and next(iter(tensors)) not in features:
         hint = f"call it '{input_name}', or send one tensor per feature"
         raise UsageError("input-unknown", f"The model has no input '{next(iter(tensors))}'", hint)
+    if served.optional:
+        rows = max(len(data) for _, data in tensors.values())
+        left_out: dict[str, tuple[list[int], list[Any]]] = {name: ([rows], [None] * rows) for name in served.optional}
+        tensors = {**left_out, **tensors}
     check_names(tensors, features)
     columns = [tensors[name][1] for name in features]
     if any(len(column) != len(columns[0]) for column in columns):

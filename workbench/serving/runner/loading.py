@@ -10,11 +10,12 @@ import numpy as np
 
 from workbench.contract.model import MANIFEST_FILE, ModelManifest, parse_manifest
 from workbench.foundation.errors import IntegrityError, UsageError
-from workbench.foundation.identity import AllowedSigners
 from workbench.foundation.project import Project
 from workbench.foundation.store import Store, TreeEntry
-from workbench.review.policy import REVIEWERS_PATH, load_policy
-from workbench.review.statement import Grant, verify_grant
+from workbench.review.policies.policy import load_policy
+from workbench.review.policies.reviewers import load_reviewers
+from workbench.review.proof.grant import Grant
+from workbench.review.proof.verification import grant_ends, verify_grant
 from workbench.serving.channel import ChannelFile
 from workbench.serving.runner.engine import Matrix, OnnxEngine
 from workbench.serving.runner.served import Served
@@ -44,7 +45,8 @@ def load_served(project: Project, file: ChannelFile, channel: str) -> Served:
         raise IntegrityError("engine-unknown", f"There is no engine '{manifest.engine}'", "save the model as ONNX")
     engine = OnnxEngine(_read(project.store, entries, manifest.file), manifest)
     _try_examples(engine, manifest)
-    return Served(file.release, file.version, file.model_digest, manifest, engine)
+    ends = grant_ends(Grant.from_json(file.grant), project.store, load_policy(project))
+    return Served(file.release, file.version, file.model_digest, manifest, engine, ends)
 
 
 def verify_channel_file(project: Project, file: ChannelFile, channel: str) -> tuple[str, ...]:
@@ -66,7 +68,7 @@ def verify_channel_file(project: Project, file: ChannelFile, channel: str) -> tu
             f"The release names another channel, model or digest than its approval ({grant.channel})",
             "release it again: mlops release",
         )
-    return verify_grant(grant, project.store, AllowedSigners.load(project.root / REVIEWERS_PATH), load_policy(project))
+    return verify_grant(grant, project.store, load_reviewers(project), load_policy(project))
 
 
 def _manifest(data: bytes) -> ModelManifest:

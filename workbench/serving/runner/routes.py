@@ -140,7 +140,7 @@ class Application:
         model = self._needed(served)
         if refusal := _refuse_type(request):
             return refusal
-        rows = scoring.read_rows(request.body, model.features)
+        rows = scoring.read_rows(request.body, model.features, model.optional)
         answer = model.engine.predict(rows)
         body = scoring.write_answer(answer, model)
         self._figures.rows += len(rows)
@@ -163,7 +163,8 @@ class Application:
     def _ready(self, request: Request, served: Served | None) -> Response:
         model = self._needed(served)
         if self.is_draining:
-            raise UnavailableError("runner-stopping", "The runner is stopping", "ask another one")
+            hint = f"ask another one, or start it again: mlops serve {self._channel}"
+            raise UnavailableError("runner-stopping", "The runner is stopping", hint)
         if request.path in ("/ping", "/health"):
             return Response(200, b"\n", b"text/plain")
         return Response(200, orjson.dumps({"name": model.manifest.name, "ready": True}))
@@ -207,10 +208,11 @@ class _TokenError(Exception):
 def _refuse_type(request: Request) -> Response | None:
     """Refuse a body that is not declared as JSON.
 
-    A web page can make a browser post other types to loopback without asking; it cannot do that with this one.
+    A web page can make a browser post other types, or none, to loopback without asking; it cannot do that with this
+    one. Other callers may leave the type out.
     """
     kind = request.content_type.partition(b";")[0].strip()
-    if not kind or kind in _JSON_TYPES:
+    if kind in _JSON_TYPES or not (kind or request.is_from_page):
         return None
-    message = f"The body is {kind.decode('latin-1')}, not JSON"
+    message = f"The body is {kind.decode('latin-1') or 'of no type'}, not JSON"
     return problem(415, "media-type-unknown", message, "send: Content-Type: application/json")

@@ -14,6 +14,7 @@ import orjson
 from workbench.foundation.errors import UsageError, did_you_mean
 from workbench.serving.runner.engine import Answer, Matrix
 from workbench.serving.runner.matrix import check_names, pick, to_matrix
+from workbench.serving.runner.optional import complete
 from workbench.serving.runner.served import Served
 
 _HINT = 'send {"dataframe_split": {"columns": [...], "data": [[...]]}}'
@@ -37,8 +38,13 @@ def parse_json(body: bytes) -> dict[str, Any]:
     return value
 
 
-def read_rows(body: bytes, features: Sequence[str]) -> Matrix:
+def read_rows(body: bytes, features: Sequence[str], optional: Sequence[str] = ()) -> Matrix:
     """Read the rows of a scoring request.
+
+    Args:
+        body: JSON.
+        features: The model's columns.
+        optional: Those that may be left out.
 
     Raises:
         UsageError: Anything that is wrong with them; the message names row and column.
@@ -51,7 +57,7 @@ def read_rows(body: bytes, features: Sequence[str]) -> Matrix:
     ((kind, content),) = value.items()
     if kind not in _READERS:
         raise UsageError("input-malformed", f"There is no input '{kind}'", did_you_mean(kind, _READERS))
-    return _READERS[kind](content, features)
+    return _READERS[kind](complete(content, features, optional) if optional else content, features)
 
 
 def write_answer(answer: Answer, served: Served) -> bytes:

@@ -1,4 +1,4 @@
-import type { IDatasetVersion } from '../../api/contract';
+import type { IDataCard, IDatasetVersion } from '../../api/contract';
 import { CommandIDs } from '../../model/commands';
 import type { IRoom } from '../../model/tokens';
 import { CommandButton } from '../../parts/button';
@@ -9,11 +9,15 @@ import { useAnswer, useModels } from '../../parts/hooks';
 import { ProblemNote } from '../../parts/problem';
 import { Table } from '../../parts/table';
 import { RelativeTime } from '../../parts/time';
-import { ChecksPart, ScanPart } from './quality';
 import { ProfilePart } from './profile';
+import { ChecksPart, ScanPart } from './quality';
+import { classWord } from './words';
 
 /** What the server says where nobody has written a card; no fault, only something to do. */
 const NO_CARD = 'card-missing';
+
+/** How the server says of a field that it is empty; which ones are, the card itself shows. */
+const MISSING = ' is missing';
 
 /** Everything that is known of one dataset: whose it is, its versions, what it holds. */
 export function DataDetailView(props: {
@@ -98,25 +102,7 @@ function CardPart(props: { room: IRoom; path: string }): JSX.Element {
       ) : (
         answer.problem && <ProblemNote problem={answer.problem} />
       )}
-      {card && (
-        <Facts
-          items={[
-            [trans.__('Owner'), card.owner],
-            [trans.__('Purpose'), card.purpose],
-            [trans.__('Class'), card.data_class],
-            [trans.__('Retention'), card.retention],
-            [trans.__('Sharing'), card.sharing],
-            [trans.__('Contact'), card.contact]
-          ]}
-        />
-      )}
-      {card && !card.is_complete && (
-        <ul className="wb-Needed">
-          {card.problems.map(problem => (
-            <li key={problem}>{problem}</li>
-          ))}
-        </ul>
-      )}
+      {card && <CardFacts room={room} card={card} />}
       <div className="wb-Actions">
         <CommandButton
           commands={room.commands}
@@ -133,6 +119,42 @@ function CardPart(props: { room: IRoom; path: string }): JSX.Element {
         />
       </div>
     </Part>
+  );
+}
+
+/** What a data card says, what it does not say yet, and what it says wrongly. */
+function CardFacts(props: { room: IRoom; card: IDataCard }): JSX.Element {
+  const { card } = props;
+  const { trans } = props.room;
+  const said: readonly (readonly [label: string, text: string])[] = [
+    [trans.__('Owner'), card.owner],
+    [trans.__('Purpose'), card.purpose],
+    [trans.__('Class'), classWord(card.data_class, trans)],
+    [trans.__('Retention'), card.retention],
+    [trans.__('Sharing'), card.sharing],
+    [trans.__('Contact'), card.contact]
+  ];
+  const unsaid = said.filter(([, text]) => text.trim() === '');
+  const wrong = card.problems.filter(text => !text.endsWith(MISSING));
+  return (
+    <>
+      <Facts items={said} />
+      {unsaid.length + wrong.length > 0 && (
+        <ul className="wb-Needed">
+          {unsaid.length > 0 && (
+            <li>
+              {trans.__(
+                'Not said yet: %1',
+                unsaid.map(([label]) => label).join(', ')
+              )}
+            </li>
+          )}
+          {wrong.map(problem => (
+            <li key={problem}>{problem}</li>
+          ))}
+        </ul>
+      )}
+    </>
   );
 }
 

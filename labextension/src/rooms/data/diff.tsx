@@ -1,8 +1,20 @@
-import type { IDataDiff, IRowChange } from '../../api/contract';
+import type {
+  IColumnShift,
+  IDataDiff,
+  IFileChange,
+  IRowChange,
+  ISchemaChange
+} from '../../api/contract';
 import type { Resource } from '../../model/resource';
 import type { IRoom } from '../../model/tokens';
+import { figureColumn, textColumn, tightColumn } from '../../parts/columns';
 import { Facts, Part } from '../../parts/facts';
-import { formatBytes, formatFigure, formatShare } from '../../parts/figures';
+import {
+  NO_FIGURE,
+  formatBytes,
+  formatFigure,
+  formatShare
+} from '../../parts/figures';
 import { Page } from '../../parts/page';
 import { Table } from '../../parts/table';
 import { changeWord } from './words';
@@ -15,6 +27,11 @@ export function DataDiffView(props: {
   const { room, diff } = props;
   const { trans, locale } = room;
   const figure = (count: number): string => formatFigure(count, locale);
+  const change = tightColumn<{ readonly kind: string }>(
+    'kind',
+    trans.__('Change'),
+    item => changeWord(item.kind, trans)
+  );
   return (
     <Page resource={diff}>
       {value => (
@@ -45,30 +62,19 @@ export function DataDiffView(props: {
           )}
           {value.schema.length > 0 && (
             <Part title={trans.__('Columns')} testId="wb-data-diff-schema">
-              <Table
+              <Table<ISchemaChange>
                 label={trans.__('Columns')}
                 items={value.schema}
                 keyOf={item => `${item.kind} ${item.column}`}
                 columns={[
-                  {
-                    key: 'kind',
-                    label: trans.__('Change'),
-                    track: 'max-content',
-                    render: item => changeWord(item.kind, trans)
-                  },
-                  {
-                    key: 'column',
-                    label: trans.__('Column'),
-                    track: 'minmax(8em, 1fr)',
-                    render: item => item.column
-                  },
-                  {
-                    key: 'types',
-                    label: trans.__('Before and after'),
-                    track: 'minmax(8em, 2fr)',
-                    render: item =>
-                      [item.before, item.after].filter(Boolean).join(' → ')
-                  }
+                  change,
+                  textColumn('column', trans.__('Column'), item => item.column),
+                  textColumn(
+                    'types',
+                    trans.__('Before and after'),
+                    item => arrow(item.before, item.after),
+                    'minmax(8em, 2fr)'
+                  )
                 ]}
               />
             </Part>
@@ -76,66 +82,51 @@ export function DataDiffView(props: {
           <Shifts room={room} diff={value} />
           {value.examples.length > 0 && (
             <Part title={trans.__('Examples')} testId="wb-data-diff-examples">
-              <Table
+              <Table<IRowChange>
                 label={trans.__('Examples')}
                 items={value.examples}
                 keyOf={item => `${item.kind} ${JSON.stringify(item)}`}
                 columns={[
-                  {
-                    key: 'kind',
-                    label: trans.__('Change'),
-                    track: 'max-content',
-                    render: item => changeWord(item.kind, trans)
-                  },
-                  {
-                    key: 'key',
-                    label: trans.__('Row'),
-                    track: 'minmax(6em, 1fr)',
-                    render: item => Object.values(item.key).join(', ')
-                  },
-                  {
-                    key: 'values',
-                    label: trans.__('Before and after'),
-                    track: 'minmax(10em, 3fr)',
-                    render: item => (
+                  change,
+                  textColumn(
+                    'key',
+                    trans.__('Row'),
+                    item => Object.values(item.key).join(', '),
+                    'minmax(6em, 1fr)'
+                  ),
+                  textColumn(
+                    'values',
+                    trans.__('Before and after'),
+                    item => (
                       <span title={exampleText(item)}>{exampleText(item)}</span>
-                    )
-                  }
+                    ),
+                    'minmax(10em, 3fr)'
+                  )
                 ]}
               />
             </Part>
           )}
           {value.files.length > 0 && (
             <Part title={trans.__('Files')} testId="wb-data-diff-files">
-              <Table
+              <Table<IFileChange>
                 label={trans.__('Files')}
                 items={value.files}
                 keyOf={item => item.path}
                 columns={[
-                  {
-                    key: 'kind',
-                    label: trans.__('Change'),
-                    track: 'max-content',
-                    render: item => changeWord(item.kind, trans)
-                  },
-                  {
-                    key: 'path',
-                    label: trans.__('Path'),
-                    track: 'minmax(8em, 2fr)',
-                    render: item => item.path
-                  },
-                  {
-                    key: 'size',
-                    label: trans.__('Size'),
-                    track: 'max-content',
-                    align: 'end',
-                    render: item =>
-                      [item.size_before, item.size_after]
-                        .map(size =>
-                          size === null ? '–' : formatBytes(size, locale)
-                        )
-                        .join(' → ')
-                  }
+                  change,
+                  textColumn(
+                    'path',
+                    trans.__('Path'),
+                    item => item.path,
+                    'minmax(8em, 2fr)'
+                  ),
+                  figureColumn('size', trans.__('Size'), item =>
+                    [item.size_before, item.size_after]
+                      .map(size =>
+                        size === null ? NO_FIGURE : formatBytes(size, locale)
+                      )
+                      .join(' → ')
+                  )
                 ]}
               />
             </Part>
@@ -157,57 +148,40 @@ function Shifts(props: { room: IRoom; diff: IDataDiff }): JSX.Element | null {
   }
   return (
     <Part title={trans.__('Distributions')} testId="wb-data-diff-shifts">
-      <Table
+      <Table<IColumnShift>
         label={trans.__('Distributions')}
         items={items}
         keyOf={item => item.column}
         columns={[
-          {
-            key: 'column',
-            label: trans.__('Column'),
-            track: 'minmax(8em, 1fr)',
-            render: item => item.column
-          },
-          {
-            key: 'cells',
-            label: trans.__('Changed cells'),
-            track: 'max-content',
-            align: 'end',
-            render: item => formatFigure(item.cells_changed, locale)
-          },
-          {
-            key: 'mean',
-            label: trans.__('Mean'),
-            track: 'max-content',
-            align: 'end',
-            render: item =>
-              item.mean_before === null && item.mean_after === null
-                ? '–'
-                : `${formatFigure(item.mean_before, locale)} → ${formatFigure(item.mean_after, locale)}`
-          },
-          {
-            key: 'missing',
-            label: trans.__('Missing'),
-            track: 'max-content',
-            align: 'end',
-            render: item =>
+          textColumn('column', trans.__('Column'), item => item.column),
+          figureColumn('cells', trans.__('Changed cells'), item =>
+            formatFigure(item.cells_changed, locale)
+          ),
+          figureColumn('mean', trans.__('Mean'), item =>
+            item.mean_before === null && item.mean_after === null
+              ? NO_FIGURE
+              : `${formatFigure(item.mean_before, locale)} → ${formatFigure(item.mean_after, locale)}`
+          ),
+          figureColumn(
+            'missing',
+            trans.__('Missing'),
+            item =>
               `${formatShare(item.missing_before, locale)} → ${formatShare(item.missing_after, locale)}`
-          },
-          {
-            key: 'distance',
-            label: trans.__('Distance'),
-            track: 'max-content',
-            align: 'end',
-            render: item => (
-              <span title={`PSI ${formatFigure(item.psi, locale)}`}>
-                {formatFigure(item.distance, locale)}
-              </span>
-            )
-          }
+          ),
+          figureColumn('distance', trans.__('Distance'), item => (
+            <span title={`PSI ${formatFigure(item.psi, locale)}`}>
+              {formatFigure(item.distance, locale)}
+            </span>
+          ))
         ]}
       />
     </Part>
   );
+}
+
+/** What something was and what it is; only one of them where it came or went. */
+function arrow(before: string, after: string): string {
+  return [before, after].filter(Boolean).join(' → ');
 }
 
 function exampleText(item: IRowChange): string {

@@ -12,3 +12,14 @@ export function changeWord(kind: string, trans: TranslationBundle): string {
   };
   return words[kind] ?? kind;
 }
+
+/** Return the class of data; one that is not known here stays as it is. */
+export function classWord(name: string, trans: TranslationBundle): string {
+  const words: Record<string, string> = {
+    public: trans._p('data class', 'Public'),
+    internal: trans._p('data class', 'Internal'),
+    confidential: trans._p('data class', 'Confidential'),
+    personal: trans._p('data class', 'Personal')
+  };
+  return words[name] ?? name;
+}

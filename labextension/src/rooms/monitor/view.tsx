@@ -85,10 +85,7 @@ function AlertLine(props: {
         <Glyph tone={isCritical ? 'bad' : word.tone} label={word.label} />
         <span className="wb-Alert-title">{alert.title}</span>
         <RelativeTime iso={alert.last_seen_at} locale={locale} />
-        <span className="wb-Row-note wb-Span">
-          {alert.title.includes(alert.channel) ? '' : `${alert.channel} · `}
-          {trans._n('seen in %1 window', 'seen in %1 windows', alert.count)}
-        </span>
+        <Seen room={room} alert={alert} />
       </div>
       <p className="wb-Hint">{alert.action}</p>
       <div className="wb-Actions">
@@ -108,6 +105,23 @@ function AlertLine(props: {
         />
       </div>
     </div>
+  );
+}
+
+/** In how many windows it was seen; what passed by the gate was seen in none. */
+function Seen(props: { room: IRoom; alert: IAlertCard }): JSX.Element | null {
+  const { alert } = props;
+  const parts = [
+    !alert.title.includes(alert.channel) && alert.channel,
+    alert.kind !== 'out-of-band' &&
+      props.room.trans._n(
+        'seen in %1 window',
+        'seen in %1 windows',
+        alert.count
+      )
+  ].filter(Boolean);
+  return parts.length === 0 ? null : (
+    <span className="wb-Row-note wb-Span">{parts.join(' · ')}</span>
   );
 }
 

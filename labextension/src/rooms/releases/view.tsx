@@ -10,7 +10,8 @@ import { useModels } from '../../parts/hooks';
 import { Rows } from '../../parts/rows';
 import { Section } from '../../parts/section';
 import { RelativeTime } from '../../parts/time';
-import { assuranceText, releaseWord } from '../../parts/words';
+import { assuranceText, namesText, releaseWord } from '../../parts/words';
+import { Faults } from './faults';
 import type { IChannelRow } from './rows';
 import { channelRows } from './rows';
 
@@ -72,6 +73,8 @@ function ChannelLine(props: {
   const { room, row, tabIndex } = props;
   const { trans, commands } = room;
   const isRunning = row.runner?.is_running ?? false;
+  const current = row.releases.find(({ state }) => state === 'CURRENT');
+  const isRed = current !== undefined && current.faults.length > 0;
   const shared = {
     commands,
     args: { channel: row.channel },
@@ -79,9 +82,9 @@ function ChannelLine(props: {
     tabIndex
   };
   return (
-    <div className="wb-Stack" data-running={isRunning}>
+    <div className="wb-Stack" data-running={isRunning} data-red={isRed}>
       <div className="wb-Line">
-        <Glyph tone={isRunning ? 'good' : 'idle'} />
+        <Glyph tone={isRed ? 'bad' : isRunning ? 'good' : 'idle'} />
         <span className="wb-Row-name" title={row.channel}>
           {row.channel}
         </span>
@@ -97,6 +100,7 @@ function ChannelLine(props: {
           {row.runner.refusal}
         </p>
       )}
+      {current && <Faults room={room} release={current} tabIndex={tabIndex} />}
       <ul className="wb-Releases">
         {row.releases.slice(0, SHOWN).map(release => (
           <ReleaseLine
@@ -132,6 +136,13 @@ function ChannelLine(props: {
             testId="wb-release-rollback"
           />
         )}
+        <CommandButton
+          {...shared}
+          id={CommandIDs.openHistory}
+          args={{ model: row.channel }}
+          label={trans.__('History')}
+          testId="wb-release-history"
+        />
       </div>
     </div>
   );
@@ -190,6 +201,7 @@ function ReleaseLine(props: {
         {trans.__('Approved by %1', release.approvers.join(', ') || NO_FIGURE)}
         {' · '}
         {assuranceText(release.assurance, trans)}
+        {release.names && ` · ${namesText(release.names, trans)}`}
       </span>
     </li>
   );

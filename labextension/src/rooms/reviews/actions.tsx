@@ -10,8 +10,10 @@ export function DecisionButtons(props: {
   room: IRoom;
   review: IReviewCard;
   tabIndex?: 0 | -1;
+  /** In a tab there is room for what is seldom done, too. */
+  isWhole?: boolean;
 }): JSX.Element | null {
-  const { room, review, tabIndex } = props;
+  const { room, review, tabIndex, isWhole = false } = props;
   const { commands, trans, workbench } = room;
   useModels(workbench.releases);
   const shared = {
@@ -41,7 +43,7 @@ export function DecisionButtons(props: {
       </div>
     );
   }
-  if (review.state !== 'OPEN') {
+  if (review.state !== 'OPEN' && review.state !== 'CHANGES_REQUESTED') {
     return null;
   }
   return (
@@ -55,11 +57,26 @@ export function DecisionButtons(props: {
       />
       <CommandButton
         {...shared}
+        id={CommandIDs.requestChanges}
+        label={trans.__('Request changes…')}
+        testId="wb-review-changes"
+      />
+      <CommandButton
+        {...shared}
         id={CommandIDs.rejectReview}
         label={trans.__('Reject…')}
         kind="warn"
         testId="wb-review-reject"
       />
+      {isWhole && review.break_glass.length > 0 && (
+        <CommandButton
+          {...shared}
+          id={CommandIDs.overrideReview}
+          label={trans.__('Override…')}
+          kind="warn"
+          testId="wb-review-override"
+        />
+      )}
     </div>
   );
 }

@@ -1,21 +1,23 @@
-import type { ICheckReport, IDecision, IReviewCard } from '../../api/contract';
+import type { IDecision, IReviewCard } from '../../api/contract';
 import { CommandIDs } from '../../model/commands';
 import type { Resource } from '../../model/resource';
 import type { IRoom } from '../../model/tokens';
 import { Badge } from '../../parts/badge';
 import { Digest } from '../../parts/copy';
 import { Facts, Part } from '../../parts/facts';
-import { formatDuration, formatFigure } from '../../parts/figures';
 import { Page } from '../../parts/page';
-import { Table } from '../../parts/table';
 import { RelativeTime } from '../../parts/time';
 import {
   assuranceText,
-  checkWord,
+  namesText,
   reviewWord,
   verdictWord
 } from '../../parts/words';
 import { DecisionButtons } from './actions';
+import { CheckTable } from './checktable';
+import { Comments } from './comments';
+import { Comparison } from './comparison';
+import { Overridden } from './overridden';
 
 /** Everything a reviewer looks at. */
 export function ReviewDetailView(props: {
@@ -36,6 +38,7 @@ function Dossier(props: { room: IRoom; review: IReviewCard }): JSX.Element {
   return (
     <>
       <ReviewHeader room={room} review={review} />
+      <Overridden room={room} review={review} />
       {review.needed.length > 0 && (
         <Part title={trans.__('Still needed')} testId="wb-review-needed">
           <ul className="wb-Needed">
@@ -45,18 +48,19 @@ function Dossier(props: { room: IRoom; review: IReviewCard }): JSX.Element {
           </ul>
         </Part>
       )}
-      <Checks room={room} checks={review.checks} />
-      <Decisions room={room} decisions={review.decisions} />
-      {Object.keys(review.metrics).length > 0 && (
-        <Part title={trans.__('Metrics')}>
-          <Facts
-            items={Object.entries(review.metrics).map(([name, value]) => [
-              name,
-              formatFigure(value, room.locale)
-            ])}
-          />
+      {review.remarks.length > 0 && (
+        <Part title={trans.__('Worth knowing')} testId="wb-review-remarks">
+          <ul className="wb-Needed">
+            {review.remarks.map(item => (
+              <li key={item}>{item}</li>
+            ))}
+          </ul>
         </Part>
       )}
+      <CheckTable room={room} review={review} />
+      <Decisions room={room} decisions={review.decisions} />
+      <Comparison room={room} review={review} />
+      <Comments room={room} review={review} />
       <Provenance room={room} review={review} />
     </>
   );
@@ -81,70 +85,8 @@ function ReviewHeader(props: {
           <RelativeTime iso={review.requested_at} locale={locale} />
         </p>
       </div>
-      <DecisionButtons room={room} review={review} />
+      <DecisionButtons room={room} review={review} isWhole />
     </header>
-  );
-}
-
-function Checks(props: {
-  room: IRoom;
-  checks: readonly ICheckReport[];
-}): JSX.Element {
-  const { trans, locale } = props.room;
-  return (
-    <Part title={trans.__('Checks')} testId="wb-review-checks">
-      <Table
-        label={trans.__('Checks')}
-        items={props.checks}
-        keyOf={check => check.name}
-        columns={[
-          {
-            key: 'result',
-            label: trans.__('Result'),
-            track: 'max-content',
-            render: check => <Badge word={checkWord(check.result, trans)} />
-          },
-          {
-            key: 'name',
-            label: trans.__('Check'),
-            track: 'max-content',
-            render: check => (
-              <>
-                {check.name}
-                {check.is_required && (
-                  <span className="wb-Row-version">{trans.__('required')}</span>
-                )}
-              </>
-            )
-          },
-          {
-            key: 'summary',
-            label: trans.__('Summary'),
-            track: 'minmax(12em, 1fr)',
-            render: check => (
-              <span className="wb-Wrap" title={figuresText(check, locale)}>
-                {check.summary}
-              </span>
-            )
-          },
-          {
-            key: 'duration',
-            label: trans.__('Duration'),
-            track: 'max-content',
-            align: 'end',
-            render: check => formatDuration(check.duration_s)
-          },
-          {
-            key: 'evidence',
-            label: trans.__('Evidence'),
-            track: 'max-content',
-            render: check => (
-              <Digest digest={check.evidence_digest} room={props.room} />
-            )
-          }
-        ]}
-      />
-    </Part>
   );
 }
 
@@ -195,32 +137,35 @@ function Provenance(props: { room: IRoom; review: IReviewCard }): JSX.Element {
           [trans.__('Dataset version'), review.dataset_version],
           [trans.__('Commit'), digest(review.commit)],
           [trans.__('Author'), review.author],
+          [trans.__('Answers'), review.follows],
+          [trans.__('Checks signed by'), review.checked_by.join(', ')],
+          [
+            trans.__('A release proves'),
+            [
+              review.assurance && assuranceText(review.assurance, trans),
+              namesText(review.names, trans)
+            ]
+              .filter(Boolean)
+              .join('; ')
+          ],
           [
             trans.__('Run'),
             <button
               key="run"
               type="button"
               className="wb-Link"
+              title={review.run}
               onClick={() =>
                 void room.commands.execute(CommandIDs.openRun, {
                   run: review.run
                 })
               }
             >
-              {review.run}
+              {review.run.slice(0, 8)}
             </button>
           ]
         ]}
       />
     </Part>
   );
-}
-
-function figuresText(check: ICheckReport, locale: string): string {
-  return [
-    check.tool,
-    ...Object.entries(check.figures).map(
-      ([name, value]) => `${name} ${formatFigure(value, locale)}`
-    )
-  ].join('\n');
 }

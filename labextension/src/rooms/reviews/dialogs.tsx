@@ -2,48 +2,114 @@ import { Dialog, showDialog } from '@jupyterlab/apputils';
 import type { IReviewCard } from '../../api/contract';
 import { ProblemError } from '../../api/problem';
 import type { IRoom } from '../../model/tokens';
+import { ActingDialog } from '../../parts/acting';
 import { FormWidget } from '../../parts/widget';
+import { CommentForm } from './commentform';
+import type { ISaid } from './decision';
 import { DecisionForm } from './decision';
 import type { IRequest } from './request';
 import { RequestForm } from './request';
+import type { Verdict } from './verdicts';
+import { askedFor } from './verdicts';
+import { placeText } from './words';
 
 /** Stage that is proposed. */
 const USUAL_STAGE = 'production';
 
+/** Nothing said yet. */
+const NOTHING: ISaid = { reason: '', at: '', shown: '' };
+
+/** The verb of each verdict. */
+const VERBS = {
+  approve: 'review approve',
+  'changes-requested': 'review request-changes',
+  reject: 'review reject',
+  override: 'review override',
+  'post-review': 'review post-review'
+} as const;
+
 /**
- * Ask for the reason of a decision, showing exactly what will be signed.
+ * Ask for the reason of a decision, showing exactly what will be signed, and have it signed.
  *
- * @returns The reason, or null where the user thought better of it.
+ * The dialog stays open with the reason where it is refused.
+ *
+ * @param check The check that is waived.
  */
-export async function askDecision(
+export async function decide(
   room: IRoom,
   review: IReviewCard,
-  verdict: 'approve' | 'reject'
-): Promise<string | null> {
-  const { trans } = room;
-  const isApproval = verdict === 'approve';
-  const result = await showDialog<string>({
-    title: isApproval
-      ? trans.__('Approve %1', review.model)
-      : trans.__('Reject %1', review.model),
-    body: new FormWidget('', (reason, onChange) => (
+  verdict: Verdict,
+  check = ''
+): Promise<void> {
+  const { trans, workbench } = room;
+  const asked = askedFor(verdict, review, check, trans);
+  const sign = (said: ISaid): Promise<IReviewCard> => {
+    const signed = { ...said, reason: said.reason.trim(), review: review.id };
+    return verdict === 'waive'
+      ? workbench.call('review waive', { ...signed, check })
+      : workbench.call(VERBS[verdict], signed);
+  };
+  const dialog = new ActingDialog<ISaid>({
+    title: asked.title,
+    cancelLabel: trans.__('Cancel'),
+    actLabel: asked.sign,
+    isWarning: verdict !== 'approve' && verdict !== 'post-review',
+    initial: NOTHING,
+    form: (said, onChange, problem) => (
       <DecisionForm
+        room={room}
         review={review}
         verdict={verdict}
-        reason={reason}
-        trans={trans}
+        check={check}
+        said={said}
+        problem={problem}
         onChange={onChange}
       />
-    )),
-    buttons: [
-      Dialog.cancelButton({ label: trans.__('Cancel') }),
-      isApproval
-        ? Dialog.okButton({ label: trans.__('Sign and approve') })
-        : Dialog.warnButton({ label: trans.__('Sign and reject') })
-    ],
-    focusNodeSelector: 'textarea'
+    ),
+    isReady: said =>
+      said.shown !== '' && said.reason.trim().length >= asked.minimum,
+    act: sign
   });
-  return result.button.accept ? (result.value ?? '').trim() : null;
+  await dialog.launch();
+}
+
+/**
+ * Ask for a comment, showing exactly what will be signed, and write it down.
+ *
+ * @param on What it is about: `check:<name>`, `metric:<name>` or `cell:<id>`.
+ */
+export async function say(
+  room: IRoom,
+  review: IReviewCard,
+  on: string
+): Promise<void> {
+  const { trans, workbench } = room;
+  const dialog = new ActingDialog<ISaid>({
+    title: trans.__('Comment on %1', on ? placeText(on, trans) : review.model),
+    cancelLabel: trans.__('Cancel'),
+    actLabel: trans.__('Comment'),
+    initial: NOTHING,
+    form: (said, onChange, problem) => (
+      <CommentForm
+        room={room}
+        review={review}
+        on={on}
+        said={said}
+        problem={problem}
+        onChange={onChange}
+      />
+    ),
+    isReady: said => said.shown !== '' && said.reason.trim() !== '',
+    act: ({ reason, at, shown }) =>
+      workbench.call('review comment', {
+        review: review.id,
+        text: reason.trim(),
+        on,
+        at,
+        shown
+      })
+  });
+  await dialog.launch();
 }
 
 /**

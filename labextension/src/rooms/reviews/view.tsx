@@ -8,6 +8,7 @@ import { Section } from '../../parts/section';
 import { RelativeTime } from '../../parts/time';
 import { checkWord, reviewWord } from '../../parts/words';
 import { DecisionButtons } from './actions';
+import { Overridden } from './overridden';
 
 /** What teaches the first review. */
 const FIRST_REVIEW = `%load_ext workbench
@@ -58,7 +59,9 @@ function ReviewLine(props: {
   const { room, review, tabIndex } = props;
   const { trans, locale } = room;
   const word = reviewWord(review.state, trans);
-  const isOpen = review.state === 'OPEN' || review.state === 'CHECKING';
+  const isOpen = ['OPEN', 'CHECKING', 'CHANGES_REQUESTED'].includes(
+    review.state
+  );
   return (
     <div className="wb-Stack" data-state={review.state}>
       <div className="wb-Line">
@@ -84,6 +87,7 @@ function ReviewLine(props: {
           ))}
         </ul>
       )}
+      <Overridden room={room} review={review} tabIndex={tabIndex} />
       <DecisionButtons room={room} review={review} tabIndex={tabIndex} />
     </div>
   );

@@ -1,4 +1,5 @@
 import type { Figure, IRunDetail } from '../../api/contract';
+import { CommandIDs } from '../../model/commands';
 import type { Resource } from '../../model/resource';
 import type { IRoom } from '../../model/tokens';
 import { Digest } from '../../parts/copy';
@@ -65,7 +66,10 @@ function Captured(props: { room: IRoom; detail: IRunDetail }): JSX.Element {
               <Digest key="e" digest={detail.environment_digest} room={room} />
             ],
             [trans.__('Target'), detail.card.target],
-            [trans.__('Job'), detail.card.job],
+            [
+              trans.__('Job'),
+              detail.card.job && <JobLink room={room} job={detail.card.job} />
+            ],
             [trans.__('MLflow run'), detail.card.id]
           ]}
         />
@@ -92,6 +96,20 @@ function Captured(props: { room: IRoom; detail: IRunDetail }): JSX.Element {
         <RelativeTime iso={detail.card.started_at} locale={locale} />
       </p>
     </>
+  );
+}
+
+function JobLink(props: { room: IRoom; job: string }): JSX.Element {
+  const { room, job } = props;
+  return (
+    <button
+      type="button"
+      className="wb-Link"
+      data-testid="wb-run-job"
+      onClick={() => void room.commands.execute(CommandIDs.openJob, { job })}
+    >
+      {job}
+    </button>
   );
 }
 

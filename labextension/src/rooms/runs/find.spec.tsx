@@ -48,14 +48,16 @@ describe('the query', () => {
     expect(view.has('wb-runs-rows')).toBe(true);
   });
 
-  it('shows where a query is wrong and keeps the list', async () => {
+  it.each([
+    'Query, character 14: a value was expected\n  metrics.f1 > AND\n               ^',
+    '検索条件、14 文字目: a value was expected\n  metrics.f1 > AND\n               ^'
+  ])('shows where a query is wrong and keeps the list', async message => {
     const room = await testRoom({ runs: [run()] });
     const view = await render(<RunsView room={room} />);
     const input = await type(view, 'metrics.f1 > AND');
     room.client.answers.runs = new ProblemError({
       code: 'query-invalid',
-      message:
-        'Query, character 14: a value was expected\n  metrics.f1 > AND\n               ^',
+      message,
       hint: 'write it like this',
       status: 400
     });

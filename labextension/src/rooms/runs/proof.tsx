@@ -11,7 +11,7 @@ import { ProblemNote } from '../../parts/problem';
 import { Progress } from '../../parts/progress';
 import { Table } from '../../parts/table';
 import { RelativeTime } from '../../parts/time';
-import { checkWord } from '../../parts/words';
+import { checkWord, evidenceWord, partWord } from '../../parts/words';
 
 /** How far the run can be proved: level, evidence, what differs, and the button that tries it again. */
 export function Proof(props: { room: IRoom; run: IRunCard }): JSX.Element {
@@ -64,7 +64,7 @@ export function Proof(props: { room: IRoom; run: IRunCard }): JSX.Element {
               key: 'name',
               label: trans.__('Evidence'),
               track: 'max-content',
-              render: item => item.name
+              render: item => evidenceWord(item.name, trans)
             },
             {
               key: 'summary',
@@ -91,7 +91,7 @@ export function Proof(props: { room: IRoom; run: IRunCard }): JSX.Element {
               key: 'name',
               label: trans.__('What differs'),
               track: 'minmax(8em, 1fr)',
-              render: item => `${item.part} ${item.name}`
+              render: item => `${partWord(item.part, trans)} ${item.name}`
             },
             {
               key: 'recorded',

@@ -107,12 +107,14 @@ export function QueryBox(props: { room: IRoom }): JSX.Element {
             type="button"
             className="wb-Button"
             data-testid="wb-query-clear"
+            aria-label={trans.__('Clear query')}
+            title={trans.__('Clear query')}
             onClick={() => {
               setText('');
               ask('');
             }}
           >
-            {trans.__('Clear query')}
+            ×
           </button>
         )}
       </div>

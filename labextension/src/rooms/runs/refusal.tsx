@@ -35,13 +35,16 @@ export function QueryProblem(props: {
   );
 }
 
-/** Take the place and the reason out of the server's message, which draws a caret for terminals. */
+/**
+ * Take the place and the reason out of the server's message, which draws a caret for terminals. In every language the
+ * first number is the place, and the reason follows the first colon.
+ */
 export function refusalOf(message: string): {
   readonly at: number | null;
   readonly reason: string;
 } {
   const [line = ''] = message.split('\n');
-  const match = /^Query, character (\d+): (.*)$/.exec(line);
+  const match = /^\D+(\d+)[^:]*: (.*)$/.exec(line);
   return match
     ? { at: Number(match[1]) - 1, reason: match[2]! }
     : { at: null, reason: line };

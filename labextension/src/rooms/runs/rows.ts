@@ -6,7 +6,10 @@ import { jobWord, runWord } from '../../parts/words';
 
 /** One line of the list: a run, the job it runs in, or both. */
 export interface IRunRow {
-  /** The run's id, or the job's where there is no run yet. */
+  /**
+   * The run's id, or the job's where there is no run yet. A row keeps it while lists come in one after the other: with
+   * another key it would be another node, and a click that began on the old one would be lost.
+   */
   readonly key: string;
   readonly name: string;
   readonly run: IRunCard | null;
@@ -61,8 +64,10 @@ export function runRows(
   const taken = new Set(rows.map(row => row.job?.id));
   const alone = jobs
     .filter(job => !known.has(job.run) && !taken.has(job.id))
+    // The run of a job that has ended is further down the list, or was deleted: then its job is no line of its own.
+    .filter(job => !job.run || LIVE_JOBS.has(job.state) || runs.length === 0)
     .map(job => ({
-      key: job.id,
+      key: job.run || job.id,
       // What the run will be called, so that nothing jumps when it begins.
       name: PathExt.basename(job.notebook, PathExt.extname(job.notebook)),
       run: null,

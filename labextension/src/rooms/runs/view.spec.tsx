@@ -23,6 +23,20 @@ describe('runRows', () => {
     ]);
   });
 
+  it('keeps the key of a row, and so its node, while jobs come before their runs', () => {
+    const jobs = [job({ id: 'jb-1', run: 'a' })];
+    const before = runRows([], jobs).map(row => row.key);
+    const after = runRows([run({ id: 'a', job: 'jb-1' })], jobs);
+    expect(after.map(row => row.key)).toEqual(before);
+  });
+
+  it('has no line for the job of a run that was deleted or is further down', () => {
+    const jobs = [job({ id: 'jb-1', run: 'gone', state: 'SUCCEEDED' })];
+    const failed = job({ id: 'jb-2', run: '', state: 'FAILED' });
+    const rows = runRows([run({ id: 'other' })], [...jobs, failed]);
+    expect(rows.map(row => row.key).sort()).toEqual(['jb-2', 'other']);
+  });
+
   it('orders by time, the newest first', () => {
     const rows = runRows(
       [
@@ -63,15 +77,41 @@ describe('RunsView', () => {
   });
 
   it.each([
-    ['run-9', CommandIDs.openRun, { run: 'run-9' }],
-    ['', CommandIDs.openFile, { file: 'notebooks/train.ipynb' }]
-  ])('opens what a job alone has: run "%s"', async (named, command, args) => {
-    // The executed notebook lies in a hidden folder, which Jupyter does not serve.
-    const output = '.workbench/jobs/jb-1/output.ipynb';
-    const room = await testRoom({ jobs: [job({ run: named, output })] });
+    ['goes on', job({ run: 'run-9' }), CommandIDs.openJob, { job: 'jb-1' }],
+    [
+      'has ended',
+      job({ run: 'run-9', state: 'FAILED' }),
+      CommandIDs.openRun,
+      { run: 'run-9' }
+    ],
+    [
+      'never came to a run',
+      job({ run: '', state: 'FAILED' }),
+      CommandIDs.openJob,
+      { job: 'jb-1' }
+    ]
+  ])('opens a job that %s', async (_, card, command, args) => {
+    const room = await testRoom({ jobs: [card] });
     const view = await render(<RunsView room={room} />);
     await view.press(view.node.querySelector('[data-key]')!, 'Enter');
     expect(room.executed).toEqual([[command, args]]);
+  });
+
+  it('says where a job stands that waits, and one whose machine is silent', async () => {
+    const waiting = job({
+      id: 'jb-2',
+      state: 'QUEUED',
+      reason: 'Resources',
+      queue_position: 3,
+      cells: 0,
+      started_at: ''
+    });
+    const silent = job({ id: 'jb-3', is_reachable: false, target: 'tokyo' });
+    const room = await testRoom({ jobs: [waiting, silent] });
+    const view = await render(<RunsView room={room} />);
+    const text = view.node.textContent;
+    expect(text).toContain('Place 3 · Queued · Resources');
+    expect(text).toContain('tokyo does not answer · Cell 2 of 8');
   });
 
   it('shows a job live and cancels it without opening it', async () => {

@@ -1,17 +1,17 @@
-import { PathExt } from '@jupyterlab/coreutils';
 import { CommandIDs } from '../../model/commands';
 import type { IRoom } from '../../model/tokens';
 import { CommandButton } from '../../parts/button';
 import { Empty } from '../../parts/empty';
 import { formatDuration, formatFigure } from '../../parts/figures';
 import { Glyph } from '../../parts/glyph';
-import { useModels } from '../../parts/hooks';
+import { useModels, useNow } from '../../parts/hooks';
 import { LevelBadge } from '../../parts/level';
 import { Progress } from '../../parts/progress';
 import { Rows } from '../../parts/rows';
 import { Section } from '../../parts/section';
 import { StarButton } from '../../parts/star';
 import { RelativeTime } from '../../parts/time';
+import { standingText } from '../targets/pace';
 import { QUERY_INVALID, QueryBox } from './query';
 import type { IRunRow } from './rows';
 import { isLive, keyMetric, rowProgress, rowWord, runRows } from './rows';
@@ -173,14 +173,10 @@ function RunNote(props: {
 }): JSX.Element {
   const { run, job } = props.row;
   const { trans, locale } = props.room;
+  const now = useNow();
   if (isLive(props.row) && job) {
-    return (
-      <>
-        {job.cells > 0
-          ? trans.__('Cell %1 of %2', job.cell, job.cells)
-          : props.label}
-      </>
-    );
+    const standing = standingText(job, now, trans, locale);
+    return <span title={standing}>{standing}</span>;
   }
   const reason = job?.error || job?.reason;
   if (reason && run?.state !== 'FINISHED') {
@@ -200,13 +196,12 @@ function RunNote(props: {
   );
 }
 
-/** Open the run, also one that only its job has named so far; before there is one, the notebook it comes from. */
+/** Open the job while it goes on, or where it never came to a run; else the run. */
 async function open(room: IRoom, row: IRunRow): Promise<void> {
   const run = row.run?.id ?? row.job?.run;
-  const file = row.job?.notebook ?? '';
-  if (run) {
+  if (row.job && (isLive(row) || !run)) {
+    await room.commands.execute(CommandIDs.openJob, { job: row.job.id });
+  } else if (run) {
     await room.commands.execute(CommandIDs.openRun, { run });
-  } else if (PathExt.extname(file)) {
-    await room.commands.execute(CommandIDs.openFile, { file });
   }
 }

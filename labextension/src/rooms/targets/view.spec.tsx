@@ -35,4 +35,29 @@ describe('TargetsView', () => {
       '2 cores · 8 GB memory'
     );
   });
+
+  it('says what is free, who waits, what it costs and what it cannot do', async () => {
+    const cluster = target({
+      name: 'cluster',
+      cpus: 64,
+      cpus_free: 10,
+      gpus: 8,
+      gpus_free: 0,
+      queued_jobs: 4,
+      quota: '12 of 16 GPUs used',
+      price_per_hour: '310 JPY, price list, 2026-11',
+      refusals: { preemptible: 'nobody takes its nodes away' }
+    });
+    const view = await render(
+      <TargetsView room={await testRoom({ targets: [cluster] })} />
+    );
+    const text = view.node.textContent;
+    expect(text).toContain('10 of 64 cores free · 0 of 8 GPUs free');
+    expect(text).toContain(
+      '4 waiting · Quota: 12 of 16 GPUs used · 310 JPY, price list, 2026-11 an hour'
+    );
+    expect(view.node.querySelector('details')?.textContent).toContain(
+      'nobody takes its nodes away'
+    );
+  });
 });

@@ -1,0 +1,118 @@
+"""A process that reads its own database's file, as any notebook may, goes on seeing and being seen."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from workbench.experiment.store import connections
+from workbench.foundation import log_hold, open_file_lock
+from workbench.foundation.errors import StorageError
+from workbench.foundation.journal import Journal
+
+pytestmark = pytest.mark.skipif(sys.platform != "linux", reason="locks of open file descriptions")
+OTHER = """
+import sys
+from workbench.foundation.journal import Journal
+journal = Journal(sys.argv[1])
+with journal.transaction() as change:
+    change.append("run.started", f"run:{sys.argv[2]}", {})
+print(*(event.subject for event in journal.events()))
+"""
+
+
+@pytest.fixture
+def path(tmp_path: Path) -> Path:
+    return tmp_path / "journal.db"
+
+
+def elsewhere(path: Path, name: str) -> list[str]:
+    """Write an event in a process of its own, which is the last to close, and return what it saw."""
+    command = [sys.executable, "-c", OTHER, f"sqlite:///{path}", name]
+    return subprocess.run(command, check=True, capture_output=True, text=True).stdout.split()
+
+
+def note(journal: Journal, name: str) -> None:
+    with journal.transaction() as change:
+        change.append("run.started", f"run:{name}", {})
+
+
+def seen(journal: Journal) -> list[str]:
+    return [event.subject for event in journal.events()]
+
+
+def converse(path: Path) -> None:
+    """Write here and elsewhere in turn, with a look at the file's bytes between, and lose nothing."""
+    journal = Journal(f"sqlite:///{path}")
+    note(journal, "here-1")
+    path.read_bytes()  # its closing takes SQLite's locks from this process
+    elsewhere(path, "there-1")
+    assert seen(journal) == ["run:here-1", "run:there-1"]
+    note(journal, "here-2")
+    assert elsewhere(path, "there-2") == ["run:here-1", "run:there-1", "run:here-2", "run:there-2"]
+    journal.verify()
+    journal.close()
+
+
+def test_reading_the_file_itself_parts_nobody_from_the_journal(path: Path) -> None:
+    converse(path)
+    assert sorted(each.name for each in path.parent.iterdir()) == ["journal.db"], "closed, it is one file"
+
+
+def test_without_a_hold_the_test_above_sees_what_is_lost(path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(open_file_lock, "_SET_LOCK", None)
+    with pytest.raises((AssertionError, StorageError)):
+        converse(path)
+
+
+def test_one_journal_that_is_closed_leaves_another_its_hold(path: Path) -> None:
+    first, second = Journal(f"sqlite:///{path}"), Journal(f"sqlite:///{path}")
+    note(first, "here-1")
+    note(second, "here-2")
+    first.close()
+    path.read_bytes()
+    elsewhere(path, "there-1")
+    assert seen(second) == ["run:here-1", "run:here-2", "run:there-1"]
+    assert seen(first) == seen(second), "a closed one opens anew"
+
+
+@pytest.mark.timeout(20)
+def test_a_hold_may_end_while_its_own_thread_changes_the_table(path: Path) -> None:
+    """As when memory is collected in there; the next hold finds everything in order."""
+    note(Journal(f"sqlite:///{path}"), "first")
+    hold = log_hold.LogHold(path)
+    before = {key: held.users for key, held in log_hold._held.items()}
+    with log_hold._changing:
+        del hold
+        assert {key: held.users for key, held in log_hold._held.items()} == before
+    log_hold.LogHold(path).release()
+    assert sum(held.users for held in log_hold._held.values()) == sum(before.values()) - 1
+
+
+def test_a_forked_child_takes_nothing_along(path: Path) -> None:
+    journal = Journal(f"sqlite:///{path}")
+    note(journal, "here-1")
+    if not (child := os.fork()):
+        journal.close()
+        os._exit(0)
+    os.waitpid(child, 0)
+    path.read_bytes()
+    elsewhere(path, "there-1")
+    assert seen(journal) == ["run:here-1", "run:there-1"]
+
+
+def test_a_tracking_store_is_held_too(path: Path) -> None:
+    note(Journal(f"sqlite:///{path}"), "first")  # any database in WAL mode
+    with connections.writing(path) as connection:
+        connection.execute("CREATE TABLE mine (x)")
+    path.read_bytes()
+    elsewhere(path, "there-1")
+    with connections.writing(path) as connection:
+        connection.execute("INSERT INTO mine VALUES (1)")
+    assert "run:there-1" in elsewhere(path, "there-2")
+    with connections.reading(path) as connection:
+        assert connection.execute("SELECT count(*) FROM events").fetchone() == (3,)

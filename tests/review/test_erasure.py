@@ -1,0 +1,48 @@
+"""What an event says can be erased, and the chain, the review and the release stay what they were."""
+
+from __future__ import annotations
+
+import pytest
+
+from workbench.foundation.errors import ConflictError, NotFoundError, UsageError
+from workbench.project.audit import verify_journal
+from workbench.project.audit_erasure import erase_payload
+from workbench.review import reviews
+from workbench.review.comments import comment
+
+POLICY = '[stages.production]\nrequired = ["format"]\napprovals = 1\n'
+
+
+def test_a_comment_is_erased_and_the_chain_stays_whole(world, models, monkeypatch):
+    monkeypatch.setattr("workbench.review.checking._ALWAYS", ("format",))
+    (world.root / "policy" / "gate.toml").write_text(POLICY)
+    alice, bob = world.as_("alice"), world.as_("bob")
+    review = reviews.request_review(alice, world.log_model(models.good), wait=True)
+    comment(bob, review.id, "ask Taro Yamada about row 7")
+    (event,) = bob.journal.events(kind="review.commented")
+    head = verify_journal(bob).events
+    erased = erase_payload(bob, event.seq, "asked for by the person")
+    assert (erased.kind, erased.data_digest) == ("review.commented", event.data_digest)
+    assert b"Yamada" not in b"".join(path.read_bytes() for path in (world.root / ".workbench").glob("journal.db"))
+    kept = [path for path in (world.root / ".workbench" / "store").rglob("*") if path.is_file()]
+    assert not any(b"Yamada" in path.read_bytes() for path in kept)
+    assert verify_journal(bob).events == head + 1
+    assert [said.text for said in reviews.show_review(bob, review.id).comments] == [""]
+    reviews.approve(bob, review.id)
+    reviews.release_grant(alice, review.id)
+    with pytest.raises(ConflictError, match="payload-erased"):
+        erase_payload(bob, event.seq, "again")
+
+
+def test_what_releases_are_verified_from_is_not_erased(world, models, monkeypatch):
+    monkeypatch.setattr("workbench.review.checking._ALWAYS", ("format",))
+    (world.root / "policy" / "gate.toml").write_text(POLICY)
+    alice = world.as_("alice")
+    reviews.request_review(alice, world.log_model(models.good), wait=True)
+    (event,) = alice.journal.events(kind="review.requested")
+    with pytest.raises(ConflictError, match="payload-needed"):
+        erase_payload(alice, event.seq, "please")
+    with pytest.raises(NotFoundError, match="event-unknown"):
+        erase_payload(alice, 10_000, "please")
+    with pytest.raises(UsageError, match="reason-missing"):
+        erase_payload(alice, event.seq, " ")

@@ -1,0 +1,140 @@
+"""``mlops verify``: whether what stands on a channel, or lies in a folder, is what was approved. Exit code 5 where not.
+
+The step that an init container runs before a server of anybody's opens the model: with ``--into`` the bytes that were
+verified are written where the server looks, so nothing can be exchanged between the look and the opening. Nothing is
+written into the project: it may be mounted read-only.
+"""
+
+from __future__ import annotations
+
+import shutil
+import tempfile
+from pathlib import Path
+
+from workbench.contract.release import VerifiedRelease
+from workbench.foundation.errors import (
+    ConflictError,
+    DeniedError,
+    IntegrityError,
+    NotFoundError,
+    PendingError,
+    StorageError,
+    storage_errors,
+)
+from workbench.foundation.project import Project, expanded
+from workbench.foundation.read_only import readable
+from workbench.foundation.store import digest_tree
+from workbench.review.candidate import REWRITTEN_FILES
+from workbench.review.policies.policy import load_policy
+from workbench.review.policies.reviewers import load_reviewers
+from workbench.review.proof.grant import Grant
+from workbench.review.proof.verification import grant_ends, verify_grant
+from workbench.serving import ledger
+from workbench.serving.channel import ChannelFile, ChannelName, channel_path
+
+
+def verify(project: Project, what: str, into: str = "") -> VerifiedRelease:
+    """Verify statement, policy and every byte of a release; where anything is not what was approved, exit code 5.
+
+    Args:
+        project: The project.
+        what: A channel (``churn@production``), or a folder with a model that must be what is released on one.
+        into: Write the verified bytes into this folder, which must be empty or absent.
+
+    Raises:
+        UsageError: ``channel-malformed``.
+        PendingError: ``release-none``.
+        ConflictError: ``folder-not-empty``.
+        IntegrityError: Whatever does not verify, and ``bytes-unknown``: the folder holds no released model.
+    """
+    with readable(project) as found:
+        return _verify_release(found, what, into)
+
+
+def _verify_release(project: Project, what: str, into: str) -> VerifiedRelease:
+    folder = expanded(what)
+    channel = _channel_of(project, folder) if "@" not in what or folder.is_dir() else str(ChannelName.parse(what))
+    file = read_channel(project, channel)
+    try:
+        approvers = _verify(project, file, channel)
+    except (DeniedError, NotFoundError) as error:
+        raise IntegrityError(error.code, error.message, error.hint) from error
+    grant = Grant.from_json(file.grant)
+    count = _write(project, file.model_digest, expanded(into)) if into else len(project.store.tree(file.model_digest))
+    ends = grant_ends(grant, project.store, load_policy(project))
+    return VerifiedRelease(
+        channel=channel,
+        release=file.release,
+        version=file.version,
+        model_digest=file.model_digest,
+        review=grant.review,
+        approvers=approvers,
+        is_override=bool(grant.override),
+        until=ends[0].isoformat(timespec="seconds") if ends else "",
+        files=count,
+        into=str(expanded(into)) if into else "",
+    )
+
+
+def read_channel(project: Project, channel: str) -> ChannelFile:
+    """Return what a channel's file says, healed from the journal first; nothing of it is verified yet.
+
+    Raises:
+        PendingError: ``release-none``.
+        IntegrityError: ``channel-unreadable``.
+    """
+    ledger.sync_channels(project)
+    try:
+        return ChannelFile.parse(channel_path(project, channel).read_bytes())
+    except FileNotFoundError:
+        raise PendingError(
+            "release-none", f"Nothing was released on {channel}", "see what is: mlops releases"
+        ) from None
+    except OSError as error:
+        raise StorageError(
+            "file-not-readable", f"Cannot read the channel {channel}: {error}", "mlops doctor"
+        ) from error
+
+
+def _channel_of(project: Project, folder: Path) -> str:
+    """Return the channel that serves what lies in a folder."""
+    digest = digest_tree(folder, exclude=REWRITTEN_FILES)
+    for channel, record in ledger.current_releases(project).items():
+        if record.body["model_digest"] == digest:
+            return channel
+    raise IntegrityError(
+        "bytes-unknown",
+        f"{folder} holds {digest[7:19]}, which is released on no channel",
+        "see what is: mlops releases",
+    )
+
+
+def _verify(project: Project, file: ChannelFile, channel: str) -> tuple[str, ...]:
+    grant = Grant.from_json(file.grant)
+    said = (file.channel, file.model, file.model_digest, grant.channel)
+    if said != (channel, grant.model, grant.model_digest, channel):
+        raise IntegrityError(
+            "channel-mismatch",
+            f"The release names another channel, model or digest than its approval ({grant.channel})",
+            "release it again: mlops release",
+        )
+    approvers = verify_grant(grant, project.store, load_reviewers(project), load_policy(project))
+    for entry in project.store.tree(file.model_digest):
+        project.store.read(entry.digest)
+    return approvers
+
+
+def _write(project: Project, digest: str, into: Path) -> int:
+    """Write a verified copy beside its place and move it there whole, so that nobody opens half of one."""
+    if into.exists() and (not into.is_dir() or any(into.iterdir())):
+        raise ConflictError("folder-not-empty", f"{into} is not empty", "name an empty folder")
+    with storage_errors(into):
+        into.mkdir(parents=True, exist_ok=True)
+        scratch = Path(tempfile.mkdtemp(prefix=".wb-", dir=into))
+        try:
+            project.store.export_tree(digest, scratch)
+            for path in sorted(scratch.iterdir()):
+                path.rename(into / path.name)
+        finally:
+            shutil.rmtree(scratch, ignore_errors=True)
+    return len(project.store.tree(digest))
