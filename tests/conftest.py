@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import secrets
 import subprocess
 import sys
 import time
@@ -51,7 +52,8 @@ def _no_inherited_project(monkeypatch: pytest.MonkeyPatch, tmp_path_factory: pyt
         monkeypatch.delenv(name, raising=False)
     monkeypatch.setenv("WORKBENCH_ACTOR", AUTHOR)
     monkeypatch.setenv("DVC_NO_ANALYTICS", "1")
-    monkeypatch.setenv("WORKBENCH_CONFIG_HOME", str(tmp_path_factory.getbasetemp() / "user"))
+    user = tmp_path_factory.getbasetemp() / "users" / secrets.token_hex(8)  # what one test agrees to, no other has
+    monkeypatch.setenv("WORKBENCH_CONFIG_HOME", str(user))
     monkeypatch.delenv("WORKBENCH_TRUST", raising=False)
 
 

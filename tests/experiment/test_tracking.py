@@ -16,6 +16,7 @@ from workbench.experiment.store.artifacts import local_folder
 from workbench.experiment.store.client import tracking_client
 from workbench.experiment.store.creation import ensure_store
 from workbench.experiment.store.models import download_model, register_version, set_alias
+from workbench.foundation.agreement import agree, use_of_server
 from workbench.foundation.config import TrackingSection
 from workbench.foundation.errors import NotFoundError, StorageError, UsageError, WorkbenchError
 
@@ -173,6 +174,7 @@ def test_a_store_that_is_no_database_is_named(tmp_path):
 def test_a_server_that_does_not_answer_is_an_error(project, monkeypatch):
     monkeypatch.setenv("MLFLOW_HTTP_REQUEST_MAX_RETRIES", "0")
     elsewhere = replace(project, config=replace(project.config, tracking=TrackingSection(uri="http://127.0.0.1:9/")))
+    agree(use_of_server(elsewhere.config, "tracking"), project.root)
     with pytest.raises(WorkbenchError) as refusal:
         tracking.start_run(elsewhere)
     assert refusal.value.code == "tracking-unavailable"

@@ -4,7 +4,7 @@ import pytest
 
 from workbench.foundation.canonical import canonical_json, digest_bytes, digest_json
 from workbench.foundation.errors import IntegrityError, NotFoundError, StorageError, UsageError
-from workbench.foundation.store import Store
+from workbench.foundation.store import Store, digest_tree
 
 
 @pytest.fixture
@@ -67,6 +67,22 @@ def test_a_link_is_refused(store: Store, folder: Path) -> None:
     (folder / "link").symlink_to("/etc/hostname")
     with pytest.raises(UsageError, match="link-in-tree"):
         store.put_tree(folder)
+
+
+@pytest.mark.parametrize("read", ["digest", "keep"])
+def test_a_file_that_goes_away_while_its_folder_is_read(store, folder, monkeypatch, read) -> None:
+    real = Path.is_file
+
+    def then_gone(path: Path) -> bool:
+        is_file = real(path)
+        if path.name == "a.txt":
+            path.unlink()
+        return is_file
+
+    monkeypatch.setattr(Path, "is_file", then_gone)
+    with pytest.raises(UsageError, match="folder-changing"):
+        store.put_tree(folder) if read == "keep" else digest_tree(folder)
+    assert not list((store.root / "staging").glob("*"))
 
 
 def test_a_path_that_leaves_the_tree_is_refused(store: Store, tmp_path: Path) -> None:

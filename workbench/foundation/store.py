@@ -114,7 +114,7 @@ class Store:
             exclude: Relative POSIX paths to leave out (files that a tracker rewrites after the fact).
 
         Raises:
-            UsageError: The folder is missing, empty or holds a link.
+            UsageError: The folder is missing, empty, being changed or holds a link.
         """
         return self.put_bytes(_manifest(folder, exclude, self._keep))
 
@@ -189,7 +189,7 @@ def digest_tree(folder: Path, *, exclude: frozenset[str] = frozenset()) -> Diges
     """Return the digest that :meth:`Store.put_tree` would return, without keeping anything.
 
     Raises:
-        UsageError: The folder is missing, empty or holds a link.
+        UsageError: The folder is missing, empty, being changed or holds a link.
     """
     return digest_bytes(_manifest(folder, exclude, lambda path: (digest_file(path), path.stat().st_size)))
 
@@ -206,8 +206,13 @@ def _manifest(folder: Path, exclude: frozenset[str], measure: Callable[[Path], t
         if path.is_symlink():
             raise UsageError("link-in-tree", f"{path} is a link", "replace it by the file it points to")
         if path.is_file() and relative not in exclude:
-            with read_errors(path):
-                digest, size = measure(path)
+            try:
+                with read_errors(path):
+                    digest, size = measure(path)
+            except FileNotFoundError:
+                raise UsageError(
+                    "folder-changing", f"{path} went away while it was read", "wait until nothing writes into it"
+                ) from None
             entries.append(TreeEntry(relative, size, digest))
     if not entries:
         raise UsageError("folder-empty", f"{folder} holds no file", f"name one that does: ls '{folder.parent}'")

@@ -225,10 +225,12 @@ def test_watching_an_idle_project_costs_less_than_a_hundredth_of_a_core(project,
         (job / "exit.json").write_text("{}")
     with watching([]) as watch:
         watch.touch(project)
+        (thread,) = (each for each in threading.enumerate() if each.name == "wb-watch")
+        clock = time.pthread_getcpuclockid(thread.ident)  # its own: other tests may have left threads in this process
         time.sleep(1)
-        cpu, wall = time.process_time(), time.perf_counter()
+        cpu, wall = time.clock_gettime(clock), time.perf_counter()
         time.sleep(6)
-        share = (time.process_time() - cpu) / (time.perf_counter() - wall)
+        share = (time.clock_gettime(clock) - cpu) / (time.perf_counter() - wall)
     record_property("share_of_a_core", round(share, 4))
     assert share < 0.01
 
