@@ -17,7 +17,7 @@ import numpy as np
 import pytest
 
 from workbench.experiment.store import tracking
-from workbench.foundation.errors import ConflictError, PendingError
+from workbench.foundation.errors import ConflictError, DeniedError, PendingError
 from workbench.foundation.identity import create_key, sign
 from workbench.project.history import show_history
 from workbench.review import reviews
@@ -105,6 +105,48 @@ def test_it_brings_each_list_of_keys_with_its_date(world, approved, models, tmp_
     )
     (tmp_path / "revoked-2").unlink()
     assert verifies(folder, f"REVOKED='{tmp_path / 'revoked'}'\n{page}")
+
+
+@pytest.mark.checklist("S2-26")
+@pytest.mark.parametrize("how", ["revoked", "removed"])
+def test_a_decision_that_was_taken_back_verifies_under_the_list_of_its_time(how, world, approved, tmp_path, verifies):
+    """That is when an auditor asks: bob approved, and then his key was lost or he left."""
+    reviewers, revoked = (world.root / "policy" / name for name in ("reviewers", "revoked"))
+    if how == "revoked":
+        revoked.write_text((world.keys / "bob.pub").read_text())
+    else:
+        lines = reviewers.read_text().splitlines(keepends=True)
+        reviewers.write_text("".join(line for line in lines if not line.startswith("bob@")))
+    exported = export_evidence(world.as_("dan"), approved, str(tmp_path / "e.zip"))  # whose own key proves nothing
+    folder = unpack(exported.path, tmp_path / "evidence")
+    script, page = commands(folder / "VERIFY.md"), (folder / "VERIFY.md").read_text()
+    done = verifies(folder, script)
+    assert done
+    (note,) = (line for line in done.stdout.splitlines() if line.startswith("NOTE") and "counts no more" in line)
+    assert re.fullmatch(r"NOTE: statements/03-approve.json .* under policy/lists/\S+-reviewers", note)
+    said = page.partition("Decisions: ")[2].partition("The policy")[0].split("), ")
+    assert ["counts no more" in each for each in said] == [True, False]
+    assert "現在は無効" in (folder / "VERIFY.ja.md").read_text()
+    signature = folder / "statements" / "03-approve.json.withdrawn.sig"
+    good = signature.read_bytes()
+    for bad in (good.replace(b"A", b"B", 1), (folder / "statements" / "04-approve.json.sig").read_bytes()):
+        signature.write_bytes(bad)
+        list_again(folder)
+        assert not verifies(folder, script), "it was never signed like this"
+    signature.write_bytes(good)
+    list_again(folder)
+    assert verifies(folder, script)
+    signature.unlink()
+    list_again(folder)
+    assert not verifies(folder, script)
+
+
+def test_a_decision_that_no_list_ever_allowed_is_not_exported(world, approved, tmp_path, monkeypatch):
+    (world.root / "policy" / "revoked").write_text((world.keys / "bob.pub").read_text())
+    monkeypatch.setattr("workbench.review.evidence.statements.lists_since", lambda *_: ())
+    with pytest.raises(DeniedError):
+        export_evidence(world.as_("carol"), approved, str(tmp_path / "e.zip"))
+    assert not (tmp_path / "e.zip").exists()
 
 
 @pytest.fixture

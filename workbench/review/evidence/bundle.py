@@ -24,8 +24,8 @@ from workbench.review.evidence.bom import build_bom, recorded_packages
 from workbench.review.evidence.dsse import build_envelope, pre_authentication
 from workbench.review.evidence.guide import guide_text
 from workbench.review.evidence.model_card import CardFacts, card_text
-from workbench.review.evidence.statements import SaidStatement, events_of, statements_of
-from workbench.review.policies.reviewers import ADOPTED, load_reviewers, read_list
+from workbench.review.evidence.statements import SaidStatement, Standing, begin_of, events_of, statements_of
+from workbench.review.policies.reviewers import lists_since, load_reviewers
 from workbench.review.proof.statement import EVIDENCE_NAMESPACE
 from workbench.review.record import Review, find_review
 
@@ -56,7 +56,7 @@ def export_evidence(
         PendingError: ``nothing-signed``: nobody has decided yet.
         ConflictError: ``file-exists``.
         IntegrityError: What is kept is not what was signed; nothing is written.
-        DeniedError: A signer is no longer in ``policy/reviewers``.
+        DeniedError: A decision's signer was in no list of reviewers that was in force since the request.
     """
     target = expanded(path).absolute()
     if target.exists() and not overwrite:
@@ -71,8 +71,10 @@ def export_evidence(
     content = {**_said(statements), **_kept(project, found, statements, with_model), **_derived(project, found)}
     if signer:
         content |= _envelopes(project, content)
+    withdrawn = {digest_bytes(each.text) for each in statements if each.standing == Standing.WITHDRAWN}
     for language in LANGUAGES:
-        content[_in(language, "VERIFY")] = guide_text(found, language, is_signed=bool(signer)).encode()
+        guide = guide_text(found, language, is_signed=bool(signer), withdrawn=withdrawn)
+        content[_in(language, "VERIFY")] = guide.encode()
     sums = "".join(f"{digest_bytes(content[name])[7:]}  {name}\n" for name in sorted(content)).encode()
     content[_SUMS] = sums
     if signer and project.key_path:
@@ -151,18 +153,13 @@ def _keys(project: Project, review: Review) -> dict[str, bytes]:
     """Return whose keys count, and those that count no more: what is in force now, and what was since the request.
 
     Now decides: a key that was revoked takes its approvals back. What was known when somebody signed an auditor asks
-    all the same.
+    all the same, and a decision that was taken back is verified with it.
     """
     allowed = load_reviewers(project)
     content = {"policy/reviewers": allowed.text.encode(), **_numbered("policy/revoked", allowed.revocations)}
-    adopted = project.journal.events(kind=ADOPTED)
-    begun = next((event.seq for event in project.journal.events(subject=review.subject)), 0)
-    before = [event for event in adopted if event.seq < begun][-1:]
-    for event in (*before, *(event for event in adopted if event.seq > begun)):
-        with contextlib.suppress(IntegrityError):  # one that is lost is not made up
-            known = read_list(project.store, event)
-            name = f"policy/lists/{event.seq:08d}-{datetime.fromisoformat(event.at):%Y%m%dT%H%M%SZ}"
-            content |= {f"{name}-reviewers": known.text.encode(), **_numbered(f"{name}-revoked", known.revocations)}
+    for event, known in lists_since(project, begin_of(project, review)):
+        name = f"policy/lists/{event.seq:08d}-{datetime.fromisoformat(event.at):%Y%m%dT%H%M%SZ}"
+        content |= {f"{name}-reviewers": known.text.encode(), **_numbered(f"{name}-revoked", known.revocations)}
     return content
 
 

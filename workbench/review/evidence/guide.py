@@ -6,6 +6,7 @@ which a quote inside a text is always escaped and the keys of a table are sorted
 
 from __future__ import annotations
 
+from collections.abc import Collection
 from importlib.resources import files
 
 from workbench.review.record import Review
@@ -34,6 +35,9 @@ Every decision has to be signed. A request, a check, a comment or a release may 
 is no reviewer: a `NOTE` says so, and such a statement is as trustworthy as who exported it. A `NOTE` also names what
 rests on other check reports than the review's last ones, as an override may.
 
+A signature that ends in `.withdrawn.sig` was good when it was made; its key was revoked or its name taken off the list
+since. It is verified under a list of `policy/lists`, which a `NOTE` names, and it counts no more.
+
 What counts is what is in force now: `policy/reviewers` and `policy/revoked` (with `policy/revoked-2`, ... where several
 hold). What was known at a moment stands in `policy/lists`: each list that came into force since before the request, by
 number of its event in the journal and UTC time, `...-reviewers` with its `...-revoked` where keys were revoked. To see
@@ -47,6 +51,7 @@ as trustworthy as who exported, or as a checkpoint of the journal.""",
         "unsigned": "## 2. The list is not signed\n\nThe exporter's key may not sign evidence, so only steps 3 to 5 "
         "are proof.\nModel card, BOM, `review.json`, `journal.jsonl` and mappings are as trustworthy as who gave you "
         "this zip.",
+        "withdrawn": ", counts no more",
         "end": "Nothing failed: the decisions are genuine, if the keys are.",
     },
     "ja": {
@@ -71,6 +76,9 @@ as trustworthy as who exported, or as a checkpoint of the journal.""",
 あり、`NOTE` がそれを示します。そのような文書の信頼性は、出力した人の信頼性と同じです。レビューの最後のチェック結果とは
 別の結果に基づくもの (緊急承認など) も `NOTE` が示します。
 
+`.withdrawn.sig` で終わる署名は、署名した時点では有効でしたが、その後に鍵が失効したか、名前が一覧から外されたものです。
+`NOTE` が示す `policy/lists` の一覧で検証されますが、もう効力はありません。
+
 効力があるのは現在の一覧、`policy/reviewers` と `policy/revoked` (複数あれば `policy/revoked-2` なども) です。その時点で
 知られていたことは `policy/lists` にあります。依頼の前から今までに有効になった一覧が、ジャーナルのイベント番号と UTC の
 時刻順に `...-reviewers`、失効した鍵があれば `...-revoked` の名前で並びます。当時の判定を見るには、この二つを
@@ -84,21 +92,26 @@ as trustworthy as who exported, or as a checkpoint of the journal.""",
         "unsigned": "## 2. 一覧に署名はない\n\n出力した人の鍵は証拠への署名を許されていません。"
         "証明になるのは手順 3 から 5 だけです。\nモデルカード、BOM、`review.json`、`journal.jsonl`、対応表の信頼性は、"
         "zip の渡し手の信頼性と同じです。",
+        "withdrawn": ", 現在は無効",
         "end": "失敗がなければ、鍵が正しいかぎり、判断は本物です。",
     },
 }
 
 
-def guide_text(review: Review, language: str, *, is_signed: bool) -> str:
+def guide_text(review: Review, language: str, *, is_signed: bool, withdrawn: Collection[str] = ()) -> str:
     """Return the page.
 
     Args:
         review: What the zip is about.
         language: ``en`` or ``ja``.
         is_signed: Whether the exporter signed the list of files.
+        withdrawn: Digests of the statements that count no more.
     """
     words = _WORDS[language]
-    decisions = ", ".join(f"{d.verdict} ({d.principal}, {d.assurance}, {d.at})" for d in review.decisions)
+    decisions = ", ".join(
+        f"{d.verdict} ({d.principal}, {d.assurance}, {d.at}{words['withdrawn'] * (d.statement_digest in withdrawn)})"
+        for d in review.decisions
+    )
     named = {"id": review.id, "model": review.model, "stage": review.stage, "digest": review.model_digest}
     parts = [
         words["title"].format(**named),

@@ -12,6 +12,7 @@ Imported by the model runner: standard library and foundation only.
 
 from __future__ import annotations
 
+import contextlib
 import fnmatch
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, replace
@@ -128,6 +129,15 @@ def read_list(store: Store, adopted: Event) -> AllowedSigners:
             f"The list of reviewers in force ({list_digest(adopted)[7:19]}) is not in the store any more",
             "restore .workbench/store from a backup",
         ) from error
+
+
+def lists_since(project: Project, seq: int) -> Iterator[tuple[Event, AllowedSigners]]:
+    """Yield the list in force at an event of the journal and each that came after it; one that is lost is left out."""
+    known = project.journal.events(kind=ADOPTED)
+    before = [event for event in known if event.seq < seq][-1:]
+    for event in (*before, *(event for event in known if event.seq > seq)):
+        with contextlib.suppress(IntegrityError):
+            yield event, read_list(project.store, _checked(event))
 
 
 def can_change(listed: AllowedSigners) -> bool:

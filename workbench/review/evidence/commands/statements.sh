@@ -6,6 +6,11 @@ for f in statements/*.json; do
   time=$(printf '%s' "${at%%[.+]*}" | tr -d 'T:-')
 
   if [ -f "$f.sig" ]; then proves "$f" "$f.sig" "$what" "$who" -O verify-time="$time"
+  elif [ -f "$f.withdrawn.sig" ]; then
+    set -- "$f" "$f.withdrawn.sig" "$what" "$who" -O verify-time="$time"
+    if proves "$@" 2> /dev/null; then :
+    elif proved "$@"; then echo "NOTE: $f counts no more: its key or name was taken back since; it was good under $known"
+    else fail "$f was never good"; fi
   else
     case $what in approve | changes-requested | reject | waive | override | post-review | policy) fail "$f is not signed" ;; esac
     if [ -f "$f.unlisted.sig" ]; then
