@@ -10,7 +10,7 @@ import pytest
 
 from workbench.foundation.errors import DeniedError, PendingError
 from workbench.foundation.identity import create_key, read_public_key, sign
-from workbench.foundation.openssh import read_certificate
+from workbench.foundation.identity.openssh import read_certificate
 from workbench.foundation.project import Project
 from workbench.review import reviews
 from workbench.review.breaking import override, post_review

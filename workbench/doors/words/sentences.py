@@ -39,7 +39,7 @@ SPOKEN = (
     "experiment/search/parser.py",
     "foundation/errors.py",
     "foundation/finding.py",
-    "foundation/identity.py",
+    "foundation/identity/*.py",
     "foundation/project.py",
     "monitor/alerts.py",
     "monitor/watch.py",

@@ -14,8 +14,7 @@ from dataclasses import replace
 from datetime import UTC, datetime
 from itertools import combinations
 
-from workbench.foundation import openssh
-from workbench.foundation.identity import AllowedSigners, PublicKey, SignerEntry, revoked_keys
+from workbench.foundation.identity import AllowedSigners, PublicKey, SignerEntry, openssh, revoked_keys
 from workbench.review.proof.persons import person_of
 
 _EARLIEST, _LATEST = datetime.min.replace(tzinfo=UTC), datetime.max.replace(tzinfo=UTC)

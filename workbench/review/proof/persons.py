@@ -15,8 +15,7 @@ from __future__ import annotations
 import fnmatch
 from dataclasses import dataclass
 
-from workbench.foundation import openssh
-from workbench.foundation.identity import AllowedSigners, signing_key
+from workbench.foundation.identity import AllowedSigners, openssh, signing_key
 
 
 @dataclass(frozen=True)

@@ -24,7 +24,7 @@ from cryptography.hazmat.primitives import serialization
 from workbench.foundation.errors import DeniedError, IntegrityError, UnavailableError
 
 if TYPE_CHECKING:
-    from workbench.foundation.identity import AllowedSigners, SignerEntry
+    from workbench.foundation.identity.signers import AllowedSigners, SignerEntry
 
 _KRL_MAGIC = b"SSHKRL\n\x00"
 _CERTIFICATE = "-cert-v01@openssh.com"
