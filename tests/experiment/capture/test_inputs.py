@@ -69,6 +69,19 @@ def test_code_state_caches_and_system_files_are_no_inputs(project, recorder):
     assert paths(recorder) == []
 
 
+def test_what_a_package_says_of_itself_is_environment_and_no_input(project, recorder):
+    """A project that is installed in place has its ``egg-info`` beside its code, and Jupyter asks it for kernels."""
+    files = [project.root / "src" / name for name in ("shuttle.egg-info/entry_points.txt", "notes.txt")]
+    recorder.is_paused = True
+    for file in files:
+        file.parent.mkdir(parents=True, exist_ok=True)
+        file.write_text("[console_scripts]\n")
+    recorder.is_paused = False
+    for file in files:
+        file.read_text()
+    assert paths(recorder) == ["src/notes.txt"]
+
+
 def test_a_file_made_here_and_read_back_is_no_input(project, recorder):
     (project.root / "made.csv").write_text("a\n")
     (project.root / "made.csv").read_text()

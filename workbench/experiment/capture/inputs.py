@@ -30,6 +30,8 @@ _CODE = (".py", ".pyc", ".pyi", ".so", ".pth", ".ipynb", ".dvc", ".egg-link")
 _NOT_INPUTS = frozenset(
     {STATE_DIR, ".git", ".dvc", ".ipynb_checkpoints", "__pycache__", ".venv", "node_modules", FILE_NAME}
 )
+_OF_PACKAGES = (f".dist-info{os.sep}", f".egg-info{os.sep}")
+"""What an installed package says of itself, wherever it lies: the environment, which is recorded as such."""
 _SYSTEM = (
     "/proc/",
     "/sys/",
@@ -146,7 +148,7 @@ class InputRecorder:
             return tuple(sorted(self._digested.values(), key=lambda item: item.path))
 
     def _is_input(self, full: str) -> bool:
-        if full.endswith(_CODE):
+        if full.endswith(_CODE) or any(each in full for each in _OF_PACKAGES):
             return False
         root = self._root_of(full)
         if root:
