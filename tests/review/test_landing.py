@@ -146,7 +146,7 @@ def test_a_python_that_lacks_what_checks_need_says_so_before_the_model_is_opened
 
 
 def test_luggage_that_was_exchanged_is_not_unpacked(tmp_path: Path) -> None:
-    (tmp_path / "luggage.tar").write_bytes(b"something else")
+    (tmp_path / "luggage.tar.bz2").write_bytes(b"something else")
     words = [sys.executable, far_end.__file__, SENT.digest, str(tmp_path), "json"]
     done = subprocess.run(words, cwd=tmp_path, check=False, capture_output=True, text=True)
     assert done.returncode == 1

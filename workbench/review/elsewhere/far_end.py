@@ -28,7 +28,7 @@ def main(digest: str, out: Path, needed: list[str]) -> int:
         version = ".".join(map(str, sys.version_info[:3]))
         (out / REFUSAL).write_text(json.dumps({"python": version, "missing": missing}), encoding="utf-8")
         return 0
-    packed, folder = here / "luggage.tar", here / "luggage"
+    packed, folder = here / "luggage.tar.bz2", here / "luggage"
     if "sha256:" + hashlib.sha256(packed.read_bytes()).hexdigest() != digest:
         raise SystemExit("the luggage is not what was sent")
     with tarfile.open(packed) as archive:

@@ -1,7 +1,8 @@
 """What checks need on another machine, as one file: models, policy, what was gathered, and the checks' own code.
 
 The code travels, so that what checks over there is what would have checked here, whatever is installed there. Equal
-contents give equal bytes, and the digest of the file is what notebook, far end and result name.
+contents give equal bytes, and the digest of the file is what notebook, far end and result name. With a small model it
+fits into what a cluster without a store takes: bzip2 makes it a quarter smaller than gzip.
 """
 
 from __future__ import annotations
@@ -25,7 +26,7 @@ from workbench.review.policies.policy import Policy
 from workbench.review.sandbox.apart import Material
 from workbench.review.sandbox.sandbox import run_sandboxed
 
-FILE = "luggage.tar"
+FILE = "luggage.tar.bz2"
 GIVEN, POLICY, CODE = "given.json", "gate.toml", "code"
 CANDIDATE, CHAMPION, MATERIAL = "candidate", "champion", "material"
 VALUES, FILES, READABLE = "values.json", "files", "readable"
@@ -81,7 +82,7 @@ def pack(given: CheckInput, checks: tuple[str, ...], materials: Mapping[str, Mat
         "materials": sorted(materials),
     }
     stream = io.BytesIO()
-    with tarfile.open(fileobj=stream, mode="w", format=tarfile.GNU_FORMAT) as archive:
+    with tarfile.open(fileobj=stream, mode="w:bz2", format=tarfile.GNU_FORMAT) as archive:
         for name, content in _contents(given, materials, {GIVEN: canonical_json(said), POLICY: policy}):
             info = tarfile.TarInfo(name)
             info.size, info.mtime = len(content), _EPOCH

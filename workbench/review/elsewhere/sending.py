@@ -136,7 +136,8 @@ def _check_size(packed: Luggage, target: Target) -> None:
     if len(packed.data) > limit:
         size, most = (f"{count / 1e6:,.1f} MB" for count in (len(packed.data), limit))
         message = f"The models and what checks need come to {size}, and {target.name} takes {most}"
-        raise UsageError("bundle-too-large", message, f"raise bundle_limit_mb of [targets.{target.name}]")
+        hint = f"raise bundle_limit_mb of [targets.{target.name}]; Kubernetes needs a store there"
+        raise UsageError("bundle-too-large", message, hint)
 
 
 def _notebook(packed: Luggage) -> bytes:
