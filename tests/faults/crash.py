@@ -33,7 +33,7 @@ from workbench.foundation.project import Project
 from workbench.review import decision
 from workbench.serving import ledger
 from workbench.serving.channel import ChannelFile
-from workbench.serving.runner.loading import verify_channel_file
+from workbench.serving.promise import verify_channel_file
 
 DISK_CALLS = "openat,mkdir,write,pwrite64,fsync,fdatasync,rename,ftruncate,fchmod,unlink,utimensat,read,pread64"
 _REPORTED = 200

@@ -1,3 +1,5 @@
+import errno
+import os
 from pathlib import Path
 
 import pytest
@@ -71,18 +73,39 @@ def test_a_link_is_refused(store: Store, folder: Path) -> None:
 
 @pytest.mark.parametrize("read", ["digest", "keep"])
 def test_a_file_that_goes_away_while_its_folder_is_read(store, folder, monkeypatch, read) -> None:
-    real = Path.is_file
+    real = Path.lstat
 
-    def then_gone(path: Path) -> bool:
-        is_file = real(path)
+    def then_gone(path: Path) -> os.stat_result:
+        found = real(path)
         if path.name == "a.txt":
             path.unlink()
-        return is_file
+        return found
 
-    monkeypatch.setattr(Path, "is_file", then_gone)
+    monkeypatch.setattr(Path, "lstat", then_gone)
     with pytest.raises(UsageError, match="folder-changing"):
         store.put_tree(folder) if read == "keep" else digest_tree(folder)
     assert not list((store.root / "staging").glob("*"))
+
+
+def test_what_is_neither_file_nor_folder_is_refused(store, folder) -> None:
+    os.mkfifo(folder / "inner" / "pipe")
+    with pytest.raises(UsageError, match="file-special"):
+        store.put_tree(folder)
+
+
+@pytest.mark.parametrize("where", [".", "inner"])
+def test_a_folder_that_may_not_be_listed_is_not_passed_over(folder, monkeypatch, where) -> None:
+    """Whoever verifies a folder must not see less of it than the server that opens it, who may be somebody else."""
+    real = os.scandir
+
+    def refuse(path):
+        if Path(path) == folder / where:
+            raise PermissionError(errno.EACCES, "Permission denied", str(path))
+        return real(path)
+
+    monkeypatch.setattr(os, "scandir", refuse)  # root may list anything
+    with pytest.raises(StorageError, match="file-not-readable"):
+        digest_tree(folder)
 
 
 def test_a_path_that_leaves_the_tree_is_refused(store: Store, tmp_path: Path) -> None:
@@ -99,8 +122,6 @@ def test_a_blob_that_is_no_tree_is_said(store: Store) -> None:
 
 
 def test_a_full_disk_leaves_the_store_unchanged(store: Store, monkeypatch: pytest.MonkeyPatch) -> None:
-    import errno
-
     kept = store.put_bytes(b"kept")
 
     def full(*_: object) -> None:

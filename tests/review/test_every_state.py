@@ -30,7 +30,7 @@ from workbench.review.proof.statement import NAMESPACES
 from workbench.review.provenance import Provenance
 from workbench.review.record import find_review
 from workbench.serving import ledger, releases
-from workbench.serving.runner.loading import verify_channel_file
+from workbench.serving.promise import verify_channel_file
 
 PEOPLE = ("alice", "bob", "carol", "dan")
 AUTHOR = {1: "alice", 2: "bob"}

@@ -80,6 +80,26 @@ def test_keeping_more_from_checks_on_the_same_machine_is_stricter():
     assert why_laxer(sandbox, looser) == ("[stages.p] checks.isolation is if-possible, not required",)
 
 
+@pytest.mark.parametrize(
+    ("check", "before", "after", "is_laxer"),
+    [
+        ("metric", {}, {"minimum": 0.9}, False),
+        ("leakage", {}, {"time": "year"}, False),
+        ("budget", {"size_bytes": 10}, {"size_bytes": 10, "latency_ms": 5.0}, False),
+        ("budget", {}, {"latency_ms": 1e9}, True),  # without a limit it had no result, and blocked
+        ("fairness", {}, {"favourable": "middle"}, True),  # the last class was meant
+        ("slices", {}, {"column": "handy"}, True),
+        ("vulnerabilities", {}, {"snapshot": "empty.zip"}, True),
+    ],
+)
+def test_what_was_not_said_before_is_no_limit_only_where_it_may_be_left_out(check, before, after, is_laxer):
+    whole = replace(FULL, required=(*FULL.required, check))
+    rules = [
+        {"p": replace(whole, **{check: replace(type(getattr(FULL, check))(), **said)})} for said in (before, after)
+    ]
+    assert bool(why_laxer(*rules)) == is_laxer
+
+
 def test_a_stage_that_is_gone_counts_and_a_new_one_does_not():
     assert why_laxer({"a": FULL}, {}) == ("stage 'a' is gone",)
     assert not why_laxer({}, {"a": FULL})

@@ -27,7 +27,7 @@ from workbench.review.proof.grant import Grant
 from workbench.review.proof.verification import verify_grant
 from workbench.serving import releases
 from workbench.serving.ledger import channel_file, current_releases
-from workbench.serving.runner.loading import verify_channel_file
+from workbench.serving.promise import verify_channel_file
 
 STAGES = """\
 [stages.staging]

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import asyncio
+import base64
 import json
 import os
 import shutil
@@ -9,7 +11,7 @@ import sqlite3
 import subprocess
 import sys
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, nullcontext
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -28,9 +30,11 @@ from workbench.monitor.guard import watch_gate
 from workbench.project.doctor import find_faults
 from workbench.review.policies.adoption import adopt_policy
 from workbench.review.proof.deed import Deed, DeedKind, build_deed
-from workbench.serving.channel import channel_path
+from workbench.serving.channel import ChannelFile, channel_path
 from workbench.serving.outside import notice_changes
 from workbench.serving.releases import list_releases, release
+from workbench.serving.runner.follower import Follower
+from workbench.serving.runner.loading import load_served
 from workbench.serving.verification import verify
 
 GLASS = (
@@ -212,10 +216,13 @@ class TestVerify:
             ("reviewers", 5),
             ("policy", 5),
             ("stricter", 5),
+            ("newly required", 5),
+            ("revoked", 5),
+            ("gone", 5),
             ("ended", 5),
         ],
     )
-    def test_the_init_step_of_a_pod_exits_with_5(self, site, kit, tmp_path, damage, code):
+    def test_the_init_step_of_a_pod_exits_with_5_and_so_do_loader_and_runner(self, site, kit, tmp_path, damage, code):
         grant = overridden(site, kit, ago=timedelta(hours=25)) if damage == "ended" else site.grant(kit.plain)
         record = site.release(grant)
         root = site.project.root
@@ -235,6 +242,12 @@ class TestVerify:
             (root / "policy" / "gate.toml").write_text("[stages.production")
         elif damage == "stricter":
             (root / "policy" / "gate.toml").write_text("[stages.production]\nrequired = []\napprovals = 2\n")
+        elif damage == "newly required":
+            (root / "policy" / "gate.toml").write_text('[stages.production]\nrequired = ["metric"]\napprovals = 1\n')
+        elif damage == "revoked":
+            (root / "policy" / "revoked").write_text("neither keys nor a KRL")
+        elif damage == "gone":
+            site.project.store.path_of(site.project.store.tree(record.body["model_digest"])[0].digest).unlink()
         command = [
             sys.executable,
             "-m",
@@ -248,6 +261,59 @@ class TestVerify:
         done = subprocess.run(command, cwd=root, capture_output=True, text=True, check=False, env={**os.environ})
         assert done.returncode == code, done.stderr + done.stdout
         assert (tmp_path / "into" / "model.onnx").exists() == (code == 0)
+        once = [sys.executable, "-P", "-m", "workbench.serving.runner", str(root), CHANNEL, "--once"]
+        assert subprocess.run(once, capture_output=True, check=False).returncode == code
+        with pytest.raises(IntegrityError) if code else nullcontext():
+            workbench.load(CHANNEL, root)
+
+    def test_a_folder_that_is_called_like_a_channel_is_not_taken_for_it(self, site, kit, tmp_path, monkeypatch):
+        site.release(site.grant(kit.plain))
+        monkeypatch.chdir(tmp_path)
+        shutil.copytree(kit.plain, "fault@staging")
+        with pytest.raises(PendingError, match="release-none"):
+            verify(site.project, "fault@staging")
+        assert verify(site.project, "./fault@staging").channel == CHANNEL
+
+
+FIELDS = "review model stage channel model_digest policy_digest evidence_digest requester author statements"
+
+
+@pytest.mark.parametrize(
+    "damage",
+    [
+        lambda raw: raw.update(release="rl-1\r\n\r\n{'predictions': ['sound']}"),
+        lambda raw: raw["grant"].update(earlier=[FIELDS.split()]),
+        lambda raw: raw["grant"].update(earlier=[{**raw["grant"], "author": "\ud800"}]),
+        lambda raw: raw["grant"]["statements"][0].__setitem__(
+            1, of_a_kind(b"ssh-foo", raw["grant"]["statements"][0][1])
+        ),
+        lambda raw: raw["grant"].update(evidence_digest="sha256:" + "0" * 64),
+    ],
+    ids=["a header", "names for fields", "half a character", "a kind of key that nobody knows", "other reports"],
+)
+def test_what_nobody_signed_ends_as_a_broken_promise_and_nothing_else(site, kit, damage):
+    """A runner that met anything else would end, instead of going on with the model before."""
+    site.release(site.grant(kit.plain))
+    path = channel_path(site.project, CHANNEL)
+    raw = json.loads(path.read_bytes())
+    damage(raw)
+    path.write_text(json.dumps(raw))
+    follower = Follower(site.project, CHANNEL)
+    asyncio.run(follower.look())
+    assert (follower.served, follower.exit_code) == (None, 5), follower.refusal
+    with pytest.raises(IntegrityError):
+        load_served(site.project, ChannelFile.parse(path.read_bytes()), CHANNEL)
+
+
+def of_a_kind(kind: bytes, armour: str) -> str:
+    """Return a signature whose key says that it is of another kind."""
+    begin, *lines, end = armour.strip().splitlines()
+    body = base64.b64decode("".join(lines))
+    old = b"ssh-ed25519"
+    body = body.replace(len(old).to_bytes(4, "big") + old, len(kind).to_bytes(4, "big") + kind, 1)
+    size = 4 + len(old) + 4 + 32  # of the whole key
+    body = body.replace(size.to_bytes(4, "big"), (size - len(old) + len(kind)).to_bytes(4, "big"), 1)
+    return "\n".join([begin, base64.b64encode(body).decode(), end]) + "\n"
 
 
 def test_a_runner_stops_when_an_override_ends(site, kit):

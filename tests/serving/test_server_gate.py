@@ -105,7 +105,7 @@ def shared(server, blank_project, monkeypatch) -> Project:
 
 
 @pytest.mark.checklist("S0-11")
-def test_only_the_gate_moves_the_model_and_the_server_says_so(server, shared):
+def test_only_the_gate_moves_the_model_and_the_server_says_so(server, shared, monkeypatch):
     # Before: whoever registers a model first may do everything with it.
     server.ask(AUTHOR, "POST", "registered-models/create", {"name": "churn"})
     version = server.ask(AUTHOR, "POST", "model-versions/create", {"name": "churn", "source": "s3://bucket/a"})
@@ -117,6 +117,11 @@ def test_only_the_gate_moves_the_model_and_the_server_says_so(server, shared):
     assert found.is_enforced
     assert {(user.user, user.permission) for user in found.users} == {("admin", "ADMIN"), ("author", "READ")}
     assert is_enforced(shared, "churn")
+    for name, password in (("author", "wrong"), ("nobody", AUTHOR.password)):  # refused, and nothing is shown by it
+        with monkeypatch.context() as elsewhere:
+            elsewhere.setenv("MLFLOW_TRACKING_USERNAME", name)
+            elsewhere.setenv("MLFLOW_TRACKING_PASSWORD", password)
+            assert not is_enforced(shared, "churn")
     for method, path, body in (
         ("POST", "registered-models/alias", alias),
         ("DELETE", "registered-models/alias", {"name": "churn", "alias": "production"}),

@@ -50,10 +50,11 @@ KEPT_KINDS = (
     "policy.",
     "reviewers.",
     "run.verified",
+    "holdout.",
     "registry.",
     "audit.",
 )
-"""Beginnings of kinds whose payload is never erased: a release, a level or the policy in force rests on it."""
+"""Beginnings of kinds whose payload is never erased: a release, a level, a test or the policy in force rests on it."""
 
 _BUSY_TIMEOUT_S = 30
 _CHAIN_LOCK = 0x6D6C6F7073  # "mlops": PostgreSQL advisory lock that serialises the chain

@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import hashlib
 import os
+import stat
 import tempfile
 from collections.abc import Callable
 from dataclasses import asdict, dataclass
@@ -195,25 +196,44 @@ def digest_tree(folder: Path, *, exclude: frozenset[str] = frozenset()) -> Diges
 
 
 def _manifest(folder: Path, exclude: frozenset[str], measure: Callable[[Path], tuple[Digest, int]]) -> bytes:
-    """List every file below ``folder`` with the digest and size that ``measure`` finds."""
-    if not folder.is_dir():
-        raise UsageError("folder-missing", f"There is no folder {folder}", f"look what there is: ls '{folder.parent}'")
-    entries = []
+    """List every file below ``folder`` with the digest and size that ``measure`` finds; nothing is passed over."""
     with read_errors(folder):
-        listed = sorted(folder.rglob("*"))
-    for path in listed:
-        relative = PurePosixPath(path.relative_to(folder)).as_posix()
-        if path.is_symlink():
-            raise UsageError("link-in-tree", f"{path} is a link", "replace it by the file it points to")
-        if path.is_file() and relative not in exclude:
-            try:
-                with read_errors(path):
+        if not folder.is_dir():
+            hint = f"look what there is: ls '{folder.parent}'"
+            raise UsageError("folder-missing", f"There is no folder {folder}", hint)
+    entries = []
+    path = folder
+    try:
+        for path in _below(folder):
+            relative = PurePosixPath(path.relative_to(folder)).as_posix()
+            with read_errors(path):
+                if _is_file(path) and relative not in exclude:
                     digest, size = measure(path)
-            except FileNotFoundError:
-                raise UsageError(
-                    "folder-changing", f"{path} went away while it was read", "wait until nothing writes into it"
-                ) from None
-            entries.append(TreeEntry(relative, size, digest))
+                    entries.append(TreeEntry(relative, size, digest))
+    except FileNotFoundError:
+        message = f"{path} went away while it was read"
+        raise UsageError("folder-changing", message, "wait until nothing writes into it") from None
     if not entries:
         raise UsageError("folder-empty", f"{folder} holds no file", f"name one that does: ls '{folder.parent}'")
     return canonical_json({"files": [asdict(entry) for entry in entries]})
+
+
+def _below(folder: Path) -> list[Path]:
+    """Return everything below a folder, sorted; ``Path.rglob`` would leave out what may not be listed."""
+
+    def refuse(error: OSError) -> None:
+        raise error
+
+    with read_errors(folder):
+        walked = os.walk(folder, onerror=refuse)
+        return sorted(Path(where) / name for where, folders, files in walked for name in (*folders, *files))
+
+
+def _is_file(path: Path) -> bool:
+    """Tell a file from a folder, and refuse what is neither."""
+    mode = path.lstat().st_mode
+    if stat.S_ISLNK(mode):
+        raise UsageError("link-in-tree", f"{path} is a link", "replace it by the file it points to")
+    if not stat.S_ISREG(mode) and not stat.S_ISDIR(mode):
+        raise UsageError("file-special", f"{path} is neither a file nor a folder", f"take it away: rm '{path}'")
+    return stat.S_ISREG(mode)

@@ -2,7 +2,8 @@
 
 ``local-self``: one person alone. ``local-signed``: another person's signature, on machines that the same people
 control. ``ci-verified``: besides, a machine that policy names has run the checks and signed what they found.
-``server-enforced``: besides, the tracking server keeps everybody but the gate's own account from moving the model.
+``server-enforced``: another person's signature, and the tracking server keeps everybody but the gate's own account from
+moving the model; whether a machine of the policy's has signed for the checks stands on the review.
 """
 
 from __future__ import annotations

@@ -19,7 +19,7 @@ from workbench.experiment.runs import MAX_LIMIT, list_runs, reader_of, show_run
 from workbench.experiment.store.artifacts import local_folder, within
 from workbench.experiment.store.models import download_model
 from workbench.experiment.store.rows import RunQuery
-from workbench.foundation.errors import NotFoundError, PendingError, UsageError, did_you_mean
+from workbench.foundation.errors import NotFoundError, PendingError, StorageError, UsageError, did_you_mean
 from workbench.foundation.project import Project
 from workbench.foundation.store import Store, digest_tree
 from workbench.review.provenance import Provenance, provenance_of
@@ -130,11 +130,11 @@ def read_manifest(store: Store, model_digest: str) -> ModelManifest:
 
 
 def is_unchanged(project: Project, run: str, model: str, model_digest: str) -> bool:
-    """Tell whether the run still holds the very bytes that were frozen; a run that lost them does not."""
+    """Tell whether the run still holds the very bytes that were frozen; one that lost or hides them does not."""
     try:
         with _model_folder(project, run, model) as folder:
             return digest_tree(folder, exclude=REWRITTEN_FILES) == model_digest
-    except (NotFoundError, UsageError):
+    except (NotFoundError, UsageError, StorageError):
         return False
 
 

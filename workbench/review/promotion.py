@@ -175,9 +175,11 @@ def _standing(project: Project, channel: str, model_digest: str) -> Iterator[_Pr
 
 
 def _read(project: Project, event: Event) -> _Promoted | None:
-    """Return what an event and its release kept; None where something of it is gone."""
+    """Return what an event and its release kept; None where something of it is gone, or nobody signed."""
     record = project.journal.record("release", event.subject.partition(":")[2])
     data = event.data or {}
+    if not data.get("signature"):
+        return None
     try:
         text = project.store.read(str(data["statement"])).decode()
         signature = project.store.read(str(data["signature"])).decode()

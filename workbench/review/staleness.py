@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from workbench.contract.status import ReviewState
-from workbench.foundation.errors import DeniedError, IntegrityError, NotFoundError
+from workbench.foundation.errors import DeniedError, IntegrityError, NotFoundError, StorageError
 from workbench.foundation.project import Project
 from workbench.review.candidate import is_unchanged
 from workbench.review.policies.policy import load_policy
@@ -37,7 +37,7 @@ def are_bytes_intact(project: Project, review: Review) -> bool:
     try:
         for entry in project.store.tree(review.model_digest):
             project.store.read(entry.digest)
-    except (IntegrityError, NotFoundError):
+    except (IntegrityError, NotFoundError, StorageError):
         return False
     return True
 

@@ -19,6 +19,7 @@ from workbench.foundation.project import Project
 _PART = r"\w[\w.\-]{0,63}"
 _LONGEST_B = 200  # file systems take 255, and temporary files beside it need some
 _NAME = re.compile(rf"({_PART})@({_PART})")
+_RELEASE = re.compile(r"[A-Za-z0-9-]{0,64}")
 
 
 @dataclass(frozen=True)
@@ -89,6 +90,8 @@ class ChannelFile:
                 raise TypeError("a field has the wrong type")
             if not isinstance(found.version, int):
                 raise TypeError("the version is no whole number")
+            if not _RELEASE.fullmatch(found.release):  # nobody signed it, and it becomes a header of every answer
+                raise ValueError("the release has no name that one gives it")
         except (ValueError, TypeError, RecursionError) as error:
             raise IntegrityError(
                 "channel-unreadable",

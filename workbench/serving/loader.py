@@ -10,7 +10,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from workbench.foundation.errors import DeniedError, IntegrityError, UsageError
+from workbench.foundation.errors import UsageError
 from workbench.foundation.project import Project
 from workbench.serving.channel import ChannelName
 from workbench.serving.verification import read_channel
@@ -118,7 +118,4 @@ def load(channel: str, project: Project | Path | str | None = None) -> ReleasedM
 def _opened(project: Project, file: ChannelFile, channel: str) -> Served:
     from workbench.serving.runner.loading import load_served
 
-    try:
-        return load_served(project, file, channel)
-    except DeniedError as error:  # it stands on the channel and must not: a broken promise, not a refusal
-        raise IntegrityError(error.code, error.message, error.hint) from error
+    return load_served(project, file, channel)

@@ -171,11 +171,13 @@ def _check_watched(project: Project, grant: Grant) -> None:
 
 def _check_servable(project: Project, grant: Grant) -> tuple[str, ...]:
     """Do what a runner will do, so that what it would refuse is never released; return who approved."""
-    from workbench.serving.runner.loading import load_served, verify_channel_file
+    from workbench.serving.promise import verify_channel_file
+    from workbench.serving.runner.loading import load_served
 
     file = ChannelFile("", grant.channel, grant.model, grant.model_digest, 0, grant.to_json())
+    approvers = verify_channel_file(project, file, grant.channel)  # first: what is not approved yet is a refusal here
     load_served(project, file, grant.channel)
-    return verify_channel_file(project, file, grant.channel)
+    return approvers
 
 
 def _record_refusal(project: Project, subject: str, grant: Grant, error: WorkbenchError) -> None:

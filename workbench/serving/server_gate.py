@@ -107,6 +107,12 @@ def is_enforced(project: Project, model: str) -> bool:
         return False
     try:
         server = _server(project)
+        _ask(
+            server, own, "GET", f"users/get?username={urllib.parse.quote(own.name)}"
+        )  # else a wrong password is refused
+    except (DeniedError, UnavailableError):
+        return False
+    try:
         path = f"registered-models/get?name={urllib.parse.quote(model)}"
         described = _ask(server, own, "GET", path)["registered_model"].get("description", "")
         _ask(server, own, "PATCH", "registered-models/update", {"name": model, "description": described})

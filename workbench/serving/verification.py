@@ -12,25 +12,17 @@ import tempfile
 from pathlib import Path
 
 from workbench.contract.release import VerifiedRelease
-from workbench.foundation.errors import (
-    ConflictError,
-    DeniedError,
-    IntegrityError,
-    NotFoundError,
-    PendingError,
-    StorageError,
-    storage_errors,
-)
+from workbench.foundation.errors import ConflictError, IntegrityError, PendingError, StorageError, storage_errors
 from workbench.foundation.project import Project, expanded
 from workbench.foundation.read_only import readable
 from workbench.foundation.store import digest_tree
 from workbench.review.candidate import REWRITTEN_FILES
 from workbench.review.policies.policy import load_policy
-from workbench.review.policies.reviewers import load_reviewers
 from workbench.review.proof.grant import Grant
-from workbench.review.proof.verification import grant_ends, verify_grant
+from workbench.review.proof.verification import grant_ends
 from workbench.serving import ledger
 from workbench.serving.channel import ChannelFile, ChannelName, channel_path
+from workbench.serving.promise import held_to, verify_channel_file
 
 
 def verify(project: Project, what: str, into: str = "") -> VerifiedRelease:
@@ -38,7 +30,8 @@ def verify(project: Project, what: str, into: str = "") -> VerifiedRelease:
 
     Args:
         project: The project.
-        what: A channel (``churn@production``), or a folder with a model that must be what is released on one.
+        what: A channel (``churn@production``), or a folder with a model that must be what is released on one
+            (``./churn@production`` where it has such a name).
         into: Write the verified bytes into this folder, which must be empty or absent.
 
     Raises:
@@ -52,16 +45,18 @@ def verify(project: Project, what: str, into: str = "") -> VerifiedRelease:
 
 
 def _verify_release(project: Project, what: str, into: str) -> VerifiedRelease:
-    folder = expanded(what)
-    channel = _channel_of(project, folder) if "@" not in what or folder.is_dir() else str(ChannelName.parse(what))
+    folder = None if "@" in what and "/" not in what else expanded(what)  # x@y is a channel, ./x@y a folder
+    channel = _channel_of(project, folder) if folder else str(ChannelName.parse(what))
     file = read_channel(project, channel)
-    try:
-        approvers = _verify(project, file, channel)
-    except (DeniedError, NotFoundError) as error:
-        raise IntegrityError(error.code, error.message, error.hint) from error
+    with held_to():
+        approvers = verify_channel_file(project, file, channel)
+        for entry in project.store.tree(file.model_digest):
+            project.store.read(entry.digest)
+        ends = grant_ends(Grant.from_json(file.grant), project.store, load_policy(project))
+    if folder and (lies_there := digest_tree(folder, exclude=REWRITTEN_FILES)) != file.model_digest:
+        raise _unknown(folder, lies_there)  # the channel went on meanwhile, or its file is an old one
     grant = Grant.from_json(file.grant)
     count = _write(project, file.model_digest, expanded(into)) if into else len(project.store.tree(file.model_digest))
-    ends = grant_ends(grant, project.store, load_policy(project))
     return VerifiedRelease(
         channel=channel,
         release=file.release,
@@ -102,30 +97,16 @@ def _channel_of(project: Project, folder: Path) -> str:
     for channel, record in ledger.current_releases(project).items():
         if record.body["model_digest"] == digest:
             return channel
-    raise IntegrityError(
-        "bytes-unknown",
-        f"{folder} holds {digest[7:19]}, which is released on no channel",
-        "see what is: mlops releases",
-    )
+    raise _unknown(folder, digest)
 
 
-def _verify(project: Project, file: ChannelFile, channel: str) -> tuple[str, ...]:
-    grant = Grant.from_json(file.grant)
-    said = (file.channel, file.model, file.model_digest, grant.channel)
-    if said != (channel, grant.model, grant.model_digest, channel):
-        raise IntegrityError(
-            "channel-mismatch",
-            f"The release names another channel, model or digest than its approval ({grant.channel})",
-            "release it again: mlops release",
-        )
-    approvers = verify_grant(grant, project.store, load_reviewers(project), load_policy(project))
-    for entry in project.store.tree(file.model_digest):
-        project.store.read(entry.digest)
-    return approvers
+def _unknown(folder: Path, digest: str) -> IntegrityError:
+    message = f"{folder} holds {digest[7:19]}, which is released on no channel"
+    return IntegrityError("bytes-unknown", message, "see what is: mlops releases")
 
 
 def _write(project: Project, digest: str, into: Path) -> int:
-    """Write a verified copy beside its place and move it there whole, so that nobody opens half of one."""
+    """Write a verified copy within the folder, which may be a mount, and move its files up, each of them whole."""
     if into.exists() and (not into.is_dir() or any(into.iterdir())):
         raise ConflictError("folder-not-empty", f"{into} is not empty", "name an empty folder")
     with storage_errors(into):

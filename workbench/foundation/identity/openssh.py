@@ -175,6 +175,10 @@ def _keygen(*arguments: str, payload: bytes = b"") -> subprocess.CompletedProces
             timeout=_TIMEOUT_S,
             env={**os.environ, "TZ": "UTC", "LC_ALL": "C"},
         )
+    except ValueError as error:  # a name with a NUL or half a character in it
+        raise IntegrityError(
+            "signature-malformed", f"Not a name that can be asked for: {error}", "sign it again"
+        ) from error
     except (FileNotFoundError, subprocess.TimeoutExpired) as error:
         raise UnavailableError(
             "openssh-missing", f"ssh-keygen is needed for this key: {error}", "install OpenSSH's client, 8.9 or newer"

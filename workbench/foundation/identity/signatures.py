@@ -20,7 +20,7 @@ from datetime import UTC, datetime, timedelta
 from functools import lru_cache
 from pathlib import Path
 
-from cryptography.exceptions import InvalidSignature
+from cryptography.exceptions import InvalidSignature, UnsupportedAlgorithm
 from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec, padding, rsa
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey, Ed25519PublicKey
@@ -196,7 +196,7 @@ def _is_valid(key: PublicKey, raw: bytes, message: bytes) -> bool:
             public.verify(encode_dss_signature(r, s), message, ec.ECDSA(curve_hash))
         else:
             return False
-    except (InvalidSignature, ValueError, IndexError):
+    except (InvalidSignature, UnsupportedAlgorithm, ValueError, IndexError):
         return False
     return True
 

@@ -44,6 +44,8 @@ _LOWER_IS_STRICTER = {
     "slices.gap",
 }
 _HIGHER_IS_STRICTER = {"metric.confidence", "metric.minimum_rows", "metric.resamples", "card.minimum_words"}
+_FREE_TO_ADD = {"metric.minimum", "budget.size_bytes", "budget.memory_bytes", "budget.latency_ms", "leakage.time"}
+"""Limits of which there may be none: the first one only adds to what is asked. All else meant something unsaid."""
 _NO_MATTER = {"checks.timeout_s", "reproduced.timeout_s"}
 _ORDERED: Mapping[str, tuple[Any, ...]] = {
     "metric.comparison": COMPARISONS,
@@ -284,10 +286,12 @@ def _of_thresholds(old: StageRule, new: StageRule) -> Iterator[str]:
         before, after = getattr(old, check.name), getattr(new, check.name)
         if check.name not in ("checks", *old.required) or not is_dataclass(before):
             continue
+        # A check without a single limit has no result and blocks, so that its first one lets something through.
+        is_blocking = all(getattr(before, item.name) in (None, "") for item in fields(before))
         for item in fields(before):
             key = f"{check.name}.{item.name}"
             values = getattr(before, item.name), getattr(after, item.name)
-            if values[0] != values[1] and not _is_stricter(key, *values):
+            if values[0] != values[1] and (is_blocking or not _is_stricter(key, *values)):
                 yield f"{key} is {values[1]}, not {values[0]}"
 
 
@@ -295,7 +299,7 @@ def _is_stricter(key: str, old: Any, new: Any) -> bool:
     if key in _NO_MATTER:
         return True
     if old in (None, ""):
-        return True  # there was no limit
+        return key in _FREE_TO_ADD
     if new in (None, ""):
         return False
     if (order := _ORDERED.get(key, ())) and {old, new} <= set(order):

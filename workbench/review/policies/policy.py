@@ -91,6 +91,8 @@ isolation = "required"        # or "if-possible": run an author's notebook also 
 """
 """What a template puts into a new project."""
 
+_DAYS = 36_500
+"""A hundred years: further ends are no dates any more."""
 _INFINITY = float("inf")
 
 
@@ -209,10 +211,11 @@ def _of_stage(stage: str, rule: StageRule) -> Iterator[_Asked]:
 
 def _of_people(rule: StageRule) -> Iterator[_Asked]:
     yield rule.names in NAMES, "names", f"'{rule.names}' is neither", f"known: {', '.join(NAMES)}"
-    is_soak = 0 <= rule.soak_h < _INFINITY
-    yield is_soak, "soak_h", "must be 0 or more", "24 is a day"
+    is_soak = 0 <= rule.soak_h <= 24 * _DAYS
+    yield is_soak, "soak_h", f"must be 0 to {24 * _DAYS}", "24 is a day"
     yield not rule.soak_h or bool(rule.after), "soak_h", "counts from no stage", 'after = "staging"'
-    yield _is_limit(rule.expires_days), "expires_days", "must be above 0", "90 is usual"
+    is_end = rule.expires_days is None or 0 < rule.expires_days <= _DAYS
+    yield is_end, "expires_days", f"must be above 0 and at most {_DAYS}", "90 is usual"
     for name, group in rule.groups.items():
         key = f"groups.{name}"
         yield bool(group.members), f"{key}.members", "names nobody", 'members = ["name@example.com"]'

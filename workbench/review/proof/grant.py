@@ -71,22 +71,20 @@ class Grant:
             IntegrityError: ``grant-malformed``.
         """
         try:
-            if {*value, *_OPTIONAL} != {field.name for field in fields(cls)}:
+            if not isinstance(value, dict) or {*value, *_OPTIONAL} != {field.name for field in fields(cls)}:
                 raise ValueError("its fields are not those of a grant")
             pairs = {n: tuple((text, signature) for text, signature in value.get(n, ())) for n in _PAIRS}
             earlier = tuple(cls.from_json(one) for one in value.get("earlier", ()))
-            grant = cls(**{**value, **pairs, "earlier": earlier})
+            plain = [item for name, item in value.items() if name not in (*_PAIRS, "earlier")]
+            for text in [item for several in pairs.values() for pair in several for item in pair] + plain:
+                if not isinstance(text, str):
+                    raise TypeError("one of its fields is no text")
+                text.encode()  # half a character could not be digested
+            return cls(**{**value, **pairs, "earlier": earlier})
         except (TypeError, ValueError, KeyError, RecursionError) as error:
             raise IntegrityError(
                 "grant-malformed", f"Not a grant: {error}", "release it again: mlops release"
             ) from error
-        plain = [item for name, item in value.items() if name not in (*_PAIRS, "earlier")]
-        texts = [item for several in pairs.values() for pair in several for item in pair] + plain
-        if not all(isinstance(text, str) for text in texts):
-            raise IntegrityError(
-                "grant-malformed", "A field of the grant is no text", "release it again: mlops release"
-            )
-        return grant
 
 
 _PAIRS = ("statements", "waivers", "override", "before")

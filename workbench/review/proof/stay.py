@@ -17,6 +17,7 @@ from workbench.review.proof.deed import Deed, DeedKind, verify_deed
 from workbench.review.proof.demands import check_soaked
 from workbench.review.proof.grant import Grant, check_is_other, involved_in
 from workbench.review.proof.persons import Person, signer_of
+from workbench.review.proof.reports import check_reports
 
 
 def verify_before(
@@ -104,6 +105,7 @@ def verify_stay(
     rules = rules_of(earlier, store, standing)
     end = deed.moment + timedelta(hours=soak_h)
     verify_approvals(earlier, allowed, rules, max(end, until or end), since=deed.moment)
+    check_reports(earlier, store, rules)
     verify_before(earlier, rules, store=store, allowed=allowed, policy=standing, at=deed.moment)
     return deed
 

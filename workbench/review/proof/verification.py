@@ -22,6 +22,7 @@ from workbench.review.proof.approvals import approval_ends, check_channel, rules
 from workbench.review.proof.deed import DeedKind, parse_deed
 from workbench.review.proof.grant import Grant
 from workbench.review.proof.override import BOUND, override_end, verify_override
+from workbench.review.proof.reports import check_reports
 from workbench.review.proof.statement import parse_statement
 from workbench.review.proof.stay import verify_before
 
@@ -30,11 +31,12 @@ def verify_grant(grant: Grant, store: Store, allowed: AllowedSigners, policy: Po
     """Verify that these bytes may answer on this channel and return who approved, one name a person.
 
     The approvals must satisfy the policy they were signed under *and* the policy that stands now: a laxer policy
-    slipped into the store gains nothing, a stricter one takes effect at the next start.
+    slipped into the store gains nothing, a stricter one takes effect at the next start. So do the checks that either
+    requires: the reports that were signed for have to say that they passed.
 
     Args:
         grant: What is to be verified; not trusted.
-        store: Where the signed policy's bytes lie; what it returns it has verified.
+        store: Where the bytes of signed policy and check reports lie; what it returns it has verified.
         allowed: ``policy/reviewers`` as it stands now; trusted.
         policy: ``policy/gate.toml`` as it stands now; trusted.
 
@@ -48,6 +50,7 @@ def verify_grant(grant: Grant, store: Store, allowed: AllowedSigners, policy: Po
         return (_verify_override(grant, allowed, rules),)
     now = datetime.now(UTC)
     approvers = verify_approvals(grant, allowed, rules, now)
+    check_reports(grant, store, rules)
     verify_before(grant, rules, store=store, allowed=allowed, policy=policy, at=now)
     return approvers
 

@@ -9,14 +9,14 @@ from __future__ import annotations
 import numpy as np
 
 from workbench.contract.model import MANIFEST_FILE, ModelManifest, parse_manifest
-from workbench.foundation.errors import IntegrityError, UsageError
+from workbench.foundation.errors import IntegrityError
 from workbench.foundation.project import Project
 from workbench.foundation.store import Store, TreeEntry
 from workbench.review.policies.policy import load_policy
-from workbench.review.policies.reviewers import load_reviewers
 from workbench.review.proof.grant import Grant
-from workbench.review.proof.verification import grant_ends, verify_grant
+from workbench.review.proof.verification import grant_ends
 from workbench.serving.channel import ChannelFile
+from workbench.serving.promise import held_to, verify_channel_file
 from workbench.serving.runner.engine import Matrix, OnnxEngine
 from workbench.serving.runner.served import Served
 
@@ -34,11 +34,17 @@ def load_served(project: Project, file: ChannelFile, channel: str) -> Served:
         channel: The channel that was asked for.
 
     Raises:
-        WorkbenchError: The approvals or the bytes do not verify, or the model does not do what its manifest says.
+        IntegrityError: The approvals or the bytes do not verify, or the model does not do what its manifest says.
+        StorageError: ``file-not-readable``.
     """
+    with held_to():
+        return _load(project, file, channel)
+
+
+def _load(project: Project, file: ChannelFile, channel: str) -> Served:
     verify_channel_file(project, file, channel)
     entries = {entry.path: entry for entry in project.store.tree(file.model_digest)}
-    manifest = _manifest(_read(project.store, entries, MANIFEST_FILE))
+    manifest = parse_manifest(_read(project.store, entries, MANIFEST_FILE))
     if f"{manifest.name}@" != channel[: len(manifest.name) + 1]:
         raise IntegrityError("channel-mismatch", f"The bytes are '{manifest.name}', the channel is {channel}", _AGAIN)
     if manifest.engine != "onnx":
@@ -47,36 +53,6 @@ def load_served(project: Project, file: ChannelFile, channel: str) -> Served:
     _try_examples(engine, manifest)
     ends = grant_ends(Grant.from_json(file.grant), project.store, load_policy(project))
     return Served(file.release, file.version, file.model_digest, manifest, engine, ends)
-
-
-def verify_channel_file(project: Project, file: ChannelFile, channel: str) -> tuple[str, ...]:
-    """Verify that a channel file names what was approved for this channel and return who approved.
-
-    Raises:
-        IntegrityError: ``channel-mismatch``, or a statement is not what was signed.
-        DeniedError: The approvals do not allow this.
-    """
-    grant = Grant.from_json(file.grant)
-    if (file.channel, file.model, file.model_digest, grant.channel) != (
-        channel,
-        grant.model,
-        grant.model_digest,
-        channel,
-    ):
-        raise IntegrityError(
-            "channel-mismatch",
-            f"The release names another channel, model or digest than its approval ({grant.channel})",
-            "release it again: mlops release",
-        )
-    return verify_grant(grant, project.store, load_reviewers(project), load_policy(project))
-
-
-def _manifest(data: bytes) -> ModelManifest:
-    """Read ``workbench.json``; what is bad input elsewhere is a broken promise here: these bytes were approved."""
-    try:
-        return parse_manifest(data)
-    except UsageError as error:
-        raise IntegrityError(error.code, error.message, _AGAIN) from error
 
 
 def _read(store: Store, entries: dict[str, TreeEntry], path: str) -> bytes:
