@@ -3222,7 +3222,7 @@ export interface IRollbackParams {
 
 /** What `verify` takes. */
 export interface IVerifyParams {
-  /** A channel (`churn@production`), or a folder with a model that must be what is released on one. */
+  /** A channel (`churn@production`), or a folder with a model that must be what is released on one (`./churn@production` where it has such a name). */
   readonly what: string;
   /** Write the verified bytes into this folder, which must be empty or absent. Default: "". */
   readonly into?: string;
