@@ -88,6 +88,8 @@ _COLUMNS: dict[str, tuple[str, ...]] = {
 }
 
 
+_LINES = ("patch", "notebook", "outputs", "card", "commits", "notes")
+"""Fields whose items are lines of a text: each stands on a line of its own."""
 _UNUSUAL = ("where",)
 """Columns that are left out where they are empty in every row."""
 _LONGEST = 72
@@ -119,7 +121,7 @@ def cell(name: str, value: Any) -> str:
     if isinstance(value, Mapping):
         return _short(", ".join(f"{key}={cell(key, item)}" for key, item in value.items())) or "–"
     if isinstance(value, tuple):
-        return (f"{len(value)}" if value and is_card(value[0]) else ", ".join(map(str, value))) or "–"
+        return (f"{len(value)}" if value and is_card(value[0]) else ", ".join(map(_item, value))) or "–"
     return str(value)
 
 
@@ -130,8 +132,8 @@ def rows_of(cards: tuple[Any, ...]) -> tuple[tuple[str, ...], list[tuple[str, ..
 
 
 def fields_of(card: Any) -> list[tuple[str, str]]:
-    """Return every plain field of one card; nested lists of cards are left to :func:`nested_of`."""
-    nested = dict(nested_of(card))
+    """Return every plain field of one card, without those that :func:`nested_of` and :func:`lines_of` return."""
+    nested = {name for name, _ in (*nested_of(card), *lines_of(card))}
     return [
         (field.name, cell(field.name, getattr(card, field.name)))
         for field in dataclasses.fields(card)
@@ -151,10 +153,27 @@ def nested_of(card: Any) -> list[tuple[str, tuple[Any, ...]]]:
     return found
 
 
+def lines_of(card: Any) -> list[tuple[str, tuple[str, ...]]]:
+    """Return the fields that are texts of several lines: a patch, what differs between notebooks."""
+    found = ((field.name, getattr(card, field.name)) for field in dataclasses.fields(card) if field.name in _LINES)
+    return [(name, value) for name, value in found if isinstance(value, tuple) and value and not is_card(value[0])]
+
+
 def heading(name: str) -> str:
     """Return a field's name as a heading: ``started_at`` → ``started``."""
     plain = re.sub(r"_(at|bytes)$", "", name)
     return re.sub(r"^is_", "", plain).replace("_s", " (s)" if plain.endswith("_s") else "_s").replace("_", " ")
+
+
+def first_line(text: str) -> str:
+    """Return the first line of a text, and a mark where there are more."""
+    first, *others = text.splitlines() or [""]
+    return f"{first}…" if others else first
+
+
+def _item(value: Any) -> str:
+    """Return one item of a list: of two texts both beginnings are seen, and that one of them is empty."""
+    return first_line(str(value)) or "–"
 
 
 def _short(text: str) -> str:

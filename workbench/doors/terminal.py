@@ -12,7 +12,7 @@ from typing import Any, TextIO
 
 from workbench.contract.job import JobCard, JobEvent
 from workbench.contract.sweep import TrialCard
-from workbench.doors.table import fields_of, heading, is_card, nested_of, rows_of
+from workbench.doors.table import fields_of, first_line, heading, is_card, lines_of, nested_of, rows_of
 
 
 def render(value: Any) -> str:
@@ -22,9 +22,10 @@ def render(value: Any) -> str:
     if not is_card(value):
         return str(value)
     fields = fields_of(value)
-    width = max(len(heading(name)) for name, _ in fields)
-    blocks = ["\n".join(f"{heading(name):<{width}}  {text}" for name, text in fields)]
+    width = max((len(heading(name)) for name, _ in fields), default=0)
+    blocks = ["\n".join(f"{heading(name):<{width}}  {text}" for name, text in fields)] if fields else []
     blocks += [f"{heading(name)}\n{_indent(render(cards))}" for name, cards in nested_of(value)]
+    blocks += [f"{heading(name)}\n{_indent(chr(10).join(lines))}" for name, lines in lines_of(value)]
     return "\n\n".join(blocks)
 
 
@@ -37,7 +38,11 @@ def render_table(cards: tuple[Any, ...]) -> str:
 
 
 def align(rows: tuple[tuple[str, ...], ...]) -> str:
-    """Return rows in columns; a long line is left to the terminal to wrap, so that no hint is ever cut off."""
+    """Return rows in columns; a long line is left to the terminal to wrap, so that no hint is ever cut off.
+
+    Of a cell with several lines the first is shown: the others would stand in the wrong columns.
+    """
+    rows = tuple(tuple(map(first_line, row)) for row in rows)
     widths = [max(width_of(row[i]) for row in rows) for i in range(len(rows[0]))]
     lines = []
     for row in rows:

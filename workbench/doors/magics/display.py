@@ -5,7 +5,7 @@ from __future__ import annotations
 from html import escape
 from typing import TYPE_CHECKING, Any
 
-from workbench.doors.table import fields_of, heading, is_card, nested_of, rows_of
+from workbench.doors.table import fields_of, heading, is_card, lines_of, nested_of, rows_of
 
 if TYPE_CHECKING:
     from IPython.core.interactiveshell import InteractiveShell
@@ -52,7 +52,11 @@ def html(value: Any) -> str:
         return _table(value) if value else "<em>Nothing yet.</em>"
     rows = "".join(f"<tr>{_th(heading(name))}{_td(text)}</tr>" for name, text in fields_of(value))
     nested = "".join(f"<p><b>{escape(heading(name))}</b></p>{_table(cards)}" for name, cards in nested_of(value))
-    return f'<table style="{_STYLE}">{rows}</table>{nested}'
+    lines = "".join(
+        f"<p><b>{escape(heading(name))}</b></p><pre>{escape(chr(10).join(text))}</pre>"
+        for name, text in lines_of(value)
+    )
+    return f'<table style="{_STYLE}">{rows}</table>{nested}{lines}'
 
 
 def _table(cards: tuple[Any, ...]) -> str:
