@@ -28,7 +28,7 @@ def test_outside_a_project_it_says_what_to_do(tmp_path: Path) -> None:
     done = mlops(tmp_path, "status")
     assert done.returncode == 2
     assert "[project-missing]" in done.stderr
-    assert "mlops init" in done.stderr
+    assert "mlops init my-project --template" in done.stderr
     assert list(tmp_path.iterdir()) == []
 
 

@@ -87,3 +87,41 @@ def test_wrong_lines_name_what_mends_them(line: str, code: str, hint: str) -> No
 
 def test_options_are_known_for_completion() -> None:
     assert {"--params", "--target", "--detach"} <= set(options_of(find_verb("run")))
+
+
+@pytest.mark.parametrize("verb", VERBS, ids=lambda verb: verb.words)
+def test_what_is_left_out_is_no_argument(verb: Verb) -> None:
+    required = [
+        parameter for parameter in verb.signature().parameters.values() if parameter.default is inspect.Parameter.empty
+    ]
+    words = [
+        word
+        for parameter in required
+        for word in (
+            *([] if parameter.name in verb.positional else [f"--{parameter.name.replace('_', '-')}"]),
+            "a=1" if parameter.annotation == dict[str, str] else "1",
+        )
+    ]
+    assert set(parse([*verb.words.split(), *words]).arguments) == {parameter.name for parameter in required}
+
+
+def shown_help(words: str) -> str:
+    return " ".join(parse([*words.split(), "--help"]).help.split())
+
+
+def test_help_names_the_defaults_that_hold() -> None:
+    assert "(default: production)" in shown_help("review request")
+    assert "(default: 100)" in shown_help("runs")
+    for verb in VERBS:
+        text = shown_help(verb.words)
+        assert "default: True" not in text, verb.words
+        assert "default: None" not in text, verb.words
+        assert "SUPPRESS" not in text, verb.words
+
+
+@pytest.mark.parametrize("words", ["reproduce", "review request", "pipeline run", "sweep request"])
+def test_there_is_one_way_not_to_wait(words: str) -> None:
+    assert "--detach" in shown_help(words)
+    assert "-wait" not in shown_help(words)
+    assert "--wait" not in options_of(find_verb(words))
+    assert parse([*words.split(), "x", "--no-wait"]).arguments["wait"] is False

@@ -20,6 +20,9 @@ from workbench.doors.docstring import documentation_of, plain
 from workbench.foundation.errors import NotFoundError, UsageError, did_you_mean
 from workbench.verbs import VERBS, Follows, Verb
 
+_NOT_GIVEN = object()
+"""Stands for a word that was left out. argparse turns a default that is text, as its SUPPRESS is, into a value."""
+
 
 @dataclass(frozen=True)
 class Call:
@@ -58,7 +61,7 @@ def parse(words: Sequence[str]) -> Call:
     project = values.pop("project_folder")
     as_json = values.pop("as_json")
     is_detached = values.pop("is_detached", False)
-    given = {name: _plain(value) for name, value in values.items() if value is not argparse.SUPPRESS}
+    given = {name: _plain(value) for name, value in values.items() if value not in (argparse.SUPPRESS, _NOT_GIVEN)}
     return Call(verb, given, project, as_json, is_detached)
 
 
@@ -127,34 +130,43 @@ def build_parser(verb: Verb) -> argparse.ArgumentParser:
         description=plain(documentation.summary) or verb.summary,
         allow_abbrev=False,
         argument_default=argparse.SUPPRESS,
-        formatter_class=argparse.ArgumentDefaultsHelpFormatter,
     )
     parser.verb_words = verb.words
     letters = {parameter: letter for letter, parameter in verb.short}
     for parameter in verb.signature().parameters.values():
-        _add(
-            parser,
-            parameter,
-            parameter.name in verb.positional,
-            letters,
-            plain(documentation.entries.get(parameter.name, "")),
-        )
-    parser.add_argument("--project", dest="project_folder", type=Path, default=None, help="folder of the project")
-    parser.add_argument("--json", dest="as_json", action="store_true", default=False, help="print JSON")
+        text = plain(documentation.entries.get(parameter.name, "")) + _default(parameter)
+        if verb.follows is Follows.WAIT and parameter.name == "wait":
+            text = argparse.SUPPRESS  # --detach says it; a script that has --wait or --no-wait goes on working
+        _add(parser, parameter, parameter.name in verb.positional, letters, text)
+    parser.add_argument(
+        "--project", dest="project_folder", type=Path, metavar="FOLDER", default=None, help="Folder of the project."
+    )
+    parser.add_argument("--json", dest="as_json", action="store_true", default=False, help="Print JSON.")
     if verb.follows is Follows.LOG:
         parser.add_argument(
-            "-f", "--follow", dest="is_detached", action="store_false", default=True, help="go on until the job's end"
+            "-f", "--follow", dest="is_detached", action="store_false", default=True, help="Go on until the job's end."
         )
     elif verb.follows is not Follows.NOTHING:
         parser.add_argument(
-            "--detach", dest="is_detached", action="store_true", default=False, help="do not wait for its end"
+            "--detach", dest="is_detached", action="store_true", default=False, help="Do not wait for its end."
         )
     return parser
 
 
 def options_of(verb: Verb) -> list[str]:
     """Return a verb's long options, for completion."""
-    return [o for a in build_parser(verb)._actions for o in a.option_strings if o.startswith("--")]
+    shown = [action for action in build_parser(verb)._actions if action.help != argparse.SUPPRESS]
+    return [option for action in shown for option in action.option_strings if option.startswith("--")]
+
+
+def _default(parameter: Parameter) -> str:
+    """Say what holds where an option is not given; nothing where that is nothing, or a switch that is off."""
+    value = parameter.default
+    if value is Parameter.empty or value in (None, False, "", (), Path()):
+        return ""
+    if isinstance(value, tuple):
+        value = " ".join(map(str, value))
+    return f" (default: {'yes' if value is True else value})"
 
 
 def _add(
@@ -162,7 +174,7 @@ def _add(
 ) -> None:
     kind = parameter.annotation
     is_required = parameter.default is Parameter.empty
-    options: dict[str, Any] = {"help": text.replace("%", "%%")}
+    options: dict[str, Any] = {"help": text if text == argparse.SUPPRESS else text.replace("%", "%%")}
     if typing.get_origin(kind) in (types.UnionType, typing.Union):
         kind = next(t for t in typing.get_args(kind) if t is not type(None))
     origin = typing.get_origin(kind) or kind
@@ -177,7 +189,7 @@ def _add(
         options["type"] = kind
     if is_positional:
         if not is_required and "nargs" not in options:
-            options["nargs"] = "?"
+            options.update(nargs="?", default=_NOT_GIVEN)
         parser.add_argument(parameter.name, **options)
         return
     flags = [f"-{letters[parameter.name]}"] if parameter.name in letters else []

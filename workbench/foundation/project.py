@@ -143,7 +143,8 @@ def find_root(start: Path) -> Path:
     for candidate in (folder, *folder.parents):
         if (candidate / FILE_NAME).is_file():
             return candidate
-    raise NotFoundError("project-missing", f"{folder} is in no project", "create one: mlops init --template shuttle")
+    hint = "create one: mlops init my-project --template shuttle"
+    raise NotFoundError("project-missing", f"{folder} is in no project", hint)
 
 
 def expanded(path: str | Path) -> Path:

@@ -27,7 +27,7 @@ def create_project(folder: Path = Path(), template: str = "shuttle", name: str =
     """Create a project from a template; what exists already is kept as it is.
 
     Args:
-        folder: Folder of the project; made where it is missing.
+        folder: Folder of the project, by default the one you are in; made where it is missing.
         template: Name of the template: ``shuttle`` (real sensor data, the whole road) or ``blank``.
         name: Project name; by default the folder's.
 

@@ -43,4 +43,5 @@ def project_folder(server_root: Path, location: str) -> Path:
         if (candidate / FILE_NAME).is_file():
             return candidate
     shown = location or "the server's folder"
-    raise NotFoundError("project-missing", f"{shown} is in no project", "create one: mlops init --template shuttle")
+    hint = "create one: mlops init my-project --template shuttle"
+    raise NotFoundError("project-missing", f"{shown} is in no project", hint)
