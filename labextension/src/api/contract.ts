@@ -2384,7 +2384,7 @@ export const verbs = {
 
 /** What `init` takes. */
 export interface IInitParams {
-  /** Folder of the project; made where it is missing. Default: ".". */
+  /** Folder of the project, by default the one you are in; made where it is missing. Default: ".". */
   readonly folder?: string;
   /** Name of the template: `shuttle` (real sensor data, the whole road) or `blank`. Default: "shuttle". */
   readonly template?: string;
