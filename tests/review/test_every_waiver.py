@@ -1,7 +1,8 @@
 """Every small grant with waivers, against an oracle; and the search finds each planted bug before it is believed.
 
 Four signers, three checks, two evidences make the waivers; every set of at most two of them beside an approval that
-names any of these sets is tried, under every pair of a signed and a standing policy.
+names any of these sets is tried, under every pair of a signed and a standing policy. The required check did not pass,
+so nothing is let through that does not waive it.
 """
 
 from __future__ import annotations
@@ -25,7 +26,9 @@ from workbench.review.proof.statement import NAMESPACES, Statement, Verdict, bui
 from workbench.review.proof.verification import verify_grant
 from workbench.review.proof.waiver import WAIVE_NAMESPACE, Waiver, build_waiver, parse_waiver
 
-MODEL, EVIDENCE = ("sha256:" + letter * 64 for letter in "ab")
+MODEL = "sha256:" + "a" * 64
+REPORTS = b'[{"name":"metric","result":"fail"},{"name":"schema","result":"pass"}]'
+EVIDENCE = digest_bytes(REPORTS)
 OTHER = "sha256:" + "c" * 64
 # alice asked; bobby is another name of bob's key, and dan's key may approve and not waive
 KEYS = {"alice": "alice", "bobby": "bob", "carol": "carol", "dan": "dan"}
@@ -44,6 +47,7 @@ class Space:
 
     def __init__(self, folder: Path) -> None:
         self.folder, self.store = folder, Store(folder / "store")
+        self.store.put_bytes(REPORTS)
         self.policies = [parse_policy(text) for text in POLICIES]
         for text in POLICIES:
             self.store.put_bytes(text)
@@ -147,7 +151,8 @@ def oracle(standing: Policy, waivers: tuple[Signed, ...], said: str) -> bool:
         made.principal not in ("alice", "dan") and made.check in allowed_now and made.evidence_digest == EVIDENCE
         for made, _ in waivers
     )
-    return each and said == waiver_list(digest_bytes(pair[0].encode()) for _, pair in waivers)
+    is_let_through = any(made.check == "metric" for made, _ in waivers)
+    return each and is_let_through and said == waiver_list(digest_bytes(pair[0].encode()) for _, pair in waivers)
 
 
 @pytest.fixture(scope="module")
@@ -189,6 +194,7 @@ PLANTED = {
     "authors may waive": lambda m: m.setattr(module, "check_is_other", lambda *_: None),
     "evidence is not compared": lambda m: m.setattr(module, "_check_binding", lambda *_: None),
     "approvals need not name the waivers": lambda m: m.setattr(module, "waiver_list", lambda _: ""),
+    "reports are not looked at": lambda m: m.setattr(verification, "check_reports", lambda *_: None),
     "only the signed policy counts": lambda m: m.setattr(
         verification,
         "rules_of",

@@ -23,11 +23,12 @@ from workbench.experiment.runs import rows_of, show_run
 from workbench.experiment.store import tracking
 from workbench.experiment.store.models import download_model
 from workbench.foundation.config import load_config
-from workbench.foundation.errors import DeniedError, UnavailableError, UsageError
+from workbench.foundation.errors import DeniedError, UnavailableError, UsageError, WorkbenchError
 from workbench.foundation.project import Project
 from workbench.review import reviews
 from workbench.serving import releases, server_gate
-from workbench.serving.server_gate import Account, gate_account, is_enforced, setup_server
+from workbench.serving.registering import register
+from workbench.serving.server_gate import Account, is_enforced, setup_server
 
 BOSS = Account("admin", "the-admins-password-1")
 AUTHOR = Account("author", "the-authors-password-1")
@@ -135,8 +136,13 @@ def test_only_the_gate_moves_the_model_and_the_server_says_so(server, shared, mo
     # The gate itself may, with MLflow's own client, and nobody keeps its account afterwards.
     from workbench.experiment.store.models import set_alias
 
-    with gate_account(shared):
-        set_alias(shared, "churn", "production", number)
+    run = tracking.start_run(shared, name="t", source="t.ipynb", tags={})
+    registered = register(shared, run, "churn", "production")
+    found = server.ask(AUTHOR, "GET", "registered-models/alias?name=churn&alias=production")["model_version"]
+    assert (found["version"], found["run_id"]) == (registered, run)
+    assert register(shared, run, "churn", "production") == registered
+    with pytest.raises(WorkbenchError, match="Permission denied"):
+        register(shared, "nobody-ran", "churn", "production")
     assert os.environ["MLFLOW_TRACKING_USERNAME"] == AUTHOR.name
     with pytest.raises(Exception, match=r"403|PERMISSION"):
         set_alias(shared, "churn", "production", number)

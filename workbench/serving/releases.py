@@ -34,8 +34,9 @@ from workbench.serving.channel import ChannelFile, ChannelName
 from workbench.serving.faults import release_faults
 from workbench.serving.ledger import Promotion
 from workbench.serving.outside import note_registered
+from workbench.serving.registering import register
 from workbench.serving.runners import await_release
-from workbench.serving.server_gate import gate_account, is_enforced
+from workbench.serving.server_gate import is_enforced
 
 
 def release(project: Project, review: str) -> ReleaseCard:
@@ -198,14 +199,9 @@ def _announce(project: Project, record: Record, started: float) -> ReleaseCard:
 
 def _name_in_registry(project: Project, record: Record) -> str:
     """Register the version and point the stage's alias at it; the release stands whether or not MLflow answers."""
-    from workbench.experiment.store.models import register_version, set_alias
-
     model, stage = str(record.body["model"]), ChannelName.parse(str(record.body["channel"])).stage
     try:
-        with gate_account(project):
-            version = register_version(project, str(record.body["run"]), model)
-            set_alias(project, model, stage, version)
-            note_registered(project, record, version)
+        note_registered(project, record, register(project, str(record.body["run"]), model, stage))
     except WorkbenchError as error:
         return f"MLflow's registry does not show it: {error.message} [{error.code}]"
     return ""

@@ -13,12 +13,9 @@ import base64
 import contextlib
 import json
 import os
-import threading
 import urllib.error
 import urllib.parse
 import urllib.request
-from collections.abc import Iterator
-from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any
 
@@ -29,12 +26,11 @@ from workbench.execute.travelling.secret import SecretMissingError, read_secret
 from workbench.foundation.errors import DeniedError, UnavailableError, UsageError
 from workbench.foundation.project import Project
 
-_USER, _PASSWORD = "MLFLOW_TRACKING_USERNAME", "MLFLOW_TRACKING_PASSWORD"
+USER, PASSWORD = "MLFLOW_TRACKING_USERNAME", "MLFLOW_TRACKING_PASSWORD"
 ADMIN_SOURCE = "env:MLFLOW_AUTH_ADMIN_PASSWORD"  # where it lies, not what it is
 _MODEL = "registered_model"
 _MOVING = {"EDIT", "MANAGE", "ADMIN"}
 _TIMEOUT_S = 60
-_environment = threading.Lock()
 
 
 @dataclass(frozen=True)
@@ -100,7 +96,7 @@ def is_enforced(project: Project, model: str) -> bool:
 
     Asks for a change that changes nothing, with their own account; a server that grants it enforces nothing.
     """
-    own = Account(os.environ.get(_USER, ""), os.environ.get(_PASSWORD, ""))
+    own = Account(os.environ.get(USER, ""), os.environ.get(PASSWORD, ""))
     if not project.config.gate.account or not project.tracking_uri.startswith("http"):
         return False
     if not own.name or own.name == project.config.gate.account:
@@ -123,28 +119,16 @@ def is_enforced(project: Project, model: str) -> bool:
     return False
 
 
-@contextmanager
-def gate_account(project: Project) -> Iterator[None]:
-    """Let MLflow's client act as the gate for a moment, where there is such an account.
+def gate_account(project: Project) -> Account | None:
+    """Return the account that the gate has on the server; None where there is none.
 
     Raises:
         UnavailableError: ``secret-missing``.
         DeniedError: ``secrets-untrusted``.
     """
     if not project.config.gate.account or not project.tracking_uri.startswith("http"):
-        yield
-        return
-    gate = _gate_account(project)
-    with _environment:  # MLflow reads the account from the environment at each request
-        before = {name: os.environ.get(name) for name in (_USER, _PASSWORD)}
-        os.environ[_USER], os.environ[_PASSWORD] = gate.name, gate.password
-        try:
-            yield
-        finally:
-            for name, value in before.items():
-                os.environ.pop(name, None)
-                if value is not None:
-                    os.environ[name] = value
+        return None
+    return _gate_account(project)
 
 
 def _server(project: Project) -> str:
