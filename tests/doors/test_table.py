@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import inspect
+import time
 import types
 import typing
 from dataclasses import replace
@@ -11,10 +12,13 @@ from typing import Any
 
 import pytest
 
+from workbench.contract.job import TargetCard
+from workbench.contract.monitor import AlertCard
+from workbench.contract.project import Finding, JournalEvent
 from workbench.contract.review import CheckReport
 from workbench.contract.run import Difference, RunCard, RunComparison, RunDiff
 from workbench.doors.magics.display import html
-from workbench.doors.table import rows_of
+from workbench.doors.table import cell, rows_of
 from workbench.doors.terminal import align, render
 from workbench.verbs import VERBS
 
@@ -81,3 +85,40 @@ def test_a_patch_stands_line_by_line() -> None:
 
 def test_a_cell_of_several_lines_shows_the_first() -> None:
     assert align((("a", "b"), ("one\ntwo", "3"))) == "a     b\none…  3"
+
+
+def target(name: str, *checks: Finding, cpus: int = 0) -> TargetCard:
+    return TargetCard(name, "ssh", all(c.is_ok for c in checks), checks, (), {}, cpus, cpus << 30, 0, 0, "unknown")
+
+
+def test_a_target_that_is_not_ready_says_why() -> None:
+    well, away = Finding("python", True, "Python 3.11"), Finding("reach", False, "It does not answer", "ssh gpu-box")
+    names, (first, second) = rows_of((target("near", well, cpus=8), target("far", well, away)))
+    assert names[-1] == "what_is_wrong"
+    assert (first[-1], second[-1]) == ("–", "It does not answer → ssh gpu-box")
+    assert first[3:6] == ("8", "8.0 GiB", "–")
+    assert second[3:6] == ("–", "–", "–")
+    assert "what_is_wrong" not in rows_of((target("near", well),))[0]
+
+
+def test_a_number_that_is_a_name_has_no_separators() -> None:
+    assert [cell(name, 25877) for name in ("pid", "seq", "told_seq", "version", "rows")] == [*["25877"] * 4, "25,877"]
+
+
+def test_times_are_those_of_the_clock_on_the_wall(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("TZ", "Asia/Tokyo")
+    time.tzset()
+    try:
+        event = JournalEvent(1, "2026-11-27T11:17:23.123456+00:00", "me", "run.ended", "run:1")
+        assert rows_of((event,))[1][0][1] == "2026-11-27 20:17:23 +09:00"
+        assert cell("at", "2026-11-27T11:17:23Z") == "2026-11-27 20:17:23 +09:00"
+        assert cell("at", "2026-11-27T11:17:23") == "2026-11-27 11:17:23"
+    finally:
+        monkeypatch.undo()
+        time.tzset()
+
+
+def test_an_alert_says_when() -> None:
+    at = "2026-11-27T11:17:23+00:00"
+    names, _ = rows_of((AlertCard("al-1", "m@production", "drift", "warning", "open", "It drifts", "", at, at, 3),))
+    assert names[-3:] == ("raised_at", "last_seen_at", "count")

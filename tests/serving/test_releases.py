@@ -132,9 +132,18 @@ def test_rollback_goes_to_the_newest_model_nobody_rolled_back_from(site, three):
     assert roll_back(site.project, CHANNEL).model_digest == plain
     with pytest.raises(NotFoundError) as caught:
         roll_back(site.project, CHANNEL)
-    assert caught.value.code == "rollback-none"
+    assert (caught.value.code, caught.value.hint) == ("rollback-none", "name one: mlops releases")
     assert roll_back(site.project, CHANNEL, to="2").model_digest == turned
     assert states(site)[0] == (6, "CURRENT")
+
+
+@pytest.mark.usefixtures("_quiet_registry")
+def test_from_the_first_release_the_way_back_is_to_stop(site, kit):
+    site.release(site.grant(kit.plain))
+    with pytest.raises(NotFoundError) as caught:
+        roll_back(site.project, CHANNEL)
+    assert caught.value.code == "rollback-none"
+    assert caught.value.hint == f"there is no earlier model: mlops stop {CHANNEL} ends it"
 
 
 @pytest.mark.checklist("S1-19")

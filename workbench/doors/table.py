@@ -8,7 +8,8 @@ from __future__ import annotations
 
 import dataclasses
 import re
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
+from datetime import datetime
 from typing import Any
 
 Cell = Callable[[Any], str]
@@ -49,7 +50,16 @@ _COLUMNS: dict[str, tuple[str, ...]] = {
     "ColumnProfile": ("name", "type", "missing", "distinct", "minimum", "maximum", "mean", "std", "outliers_mad"),
     "ReadingRecipe": ("format", "source", "encoding", "skip_rows", "sheet", "query", "url_env", "key"),
     "ColumnRule": ("name", "type", "style", "missing"),
-    "TargetCard": ("name", "kind", "is_ready", "cpus", "memory_bytes", "free_disk_bytes", "price_per_hour"),
+    "TargetCard": (
+        "name",
+        "kind",
+        "is_ready",
+        "cpus",
+        "memory_bytes",
+        "free_disk_bytes",
+        "price_per_hour",
+        "what_is_wrong",
+    ),
     "ReviewCard": ("id", "model", "stage", "state", "requester", "model_digest", "needed"),
     "Evidence": ("level", "name", "result", "summary", "hint"),
     "Mismatch": ("level", "part", "name", "recorded", "found", "detail"),
@@ -84,13 +94,20 @@ _COLUMNS: dict[str, tuple[str, ...]] = {
         "refusal",
     ),
     "MonitorCard": ("channel", "model_digest", "rows_seen", "windows", "alerts"),
-    "AlertCard": ("id", "severity", "state", "title", "action", "count"),
+    "AlertCard": ("id", "severity", "state", "title", "action", "raised_at", "last_seen_at", "count"),
 }
 
 
+_UNKNOWN_AT_0: dict[str, tuple[str, ...]] = {
+    "TargetCard": ("cpus", "memory_bytes", "free_disk_bytes"),
+    "JobCard": ("cells", "queue_position", "memory_bytes", "expected_s"),
+}
+"""Fields in which 0 means that nobody knows it, or not yet."""
+_NUMBERS = ("pid", "seq", "port", "version", "number", "attempt", "index", "seed", "step", "status")
+"""Whole numbers that are names: with a thousands separator nobody could copy them."""
 _LINES = ("patch", "notebook", "outputs", "card", "commits", "notes")
 """Fields whose items are lines of a text: each stands on a line of its own."""
-_UNUSUAL = ("where",)
+_UNUSUAL = ("where", "what_is_wrong")
 """Columns that are left out where they are empty in every row."""
 _LONGEST = 72
 """A mapping longer than this is cut in a table; ``--json`` has it all."""
@@ -117,7 +134,9 @@ def cell(name: str, value: Any) -> str:
     if isinstance(value, str):
         return _text(value)
     if isinstance(value, int):
-        return _size(value) if name.endswith("bytes") or name == "size" else f"{value:,}"
+        if name.endswith("bytes") or name == "size":
+            return _size(value)
+        return str(value) if name.rpartition("_")[2] in _NUMBERS else f"{value:,}"
     if isinstance(value, Mapping):
         return _short(", ".join(f"{key}={cell(key, item)}" for key, item in value.items())) or "–"
     if isinstance(value, tuple):
@@ -127,18 +146,14 @@ def cell(name: str, value: Any) -> str:
 
 def rows_of(cards: tuple[Any, ...]) -> tuple[tuple[str, ...], list[tuple[str, ...]]]:
     """Return headings and cells of a list of cards of one type."""
-    columns = [n for n in columns_of(cards[0]) if n not in _UNUSUAL or any(getattr(card, n) for card in cards)]
-    return tuple(columns), [tuple(cell(name, getattr(card, name)) for name in columns) for card in cards]
+    columns = [n for n in columns_of(cards[0]) if n not in _UNUSUAL or any(_value(card, n) for card in cards)]
+    return tuple(columns), [tuple(_cell_of(card, name) for name in columns) for card in cards]
 
 
 def fields_of(card: Any) -> list[tuple[str, str]]:
     """Return every plain field of one card, without those that :func:`nested_of` and :func:`lines_of` return."""
     nested = {name for name, _ in (*nested_of(card), *lines_of(card))}
-    return [
-        (field.name, cell(field.name, getattr(card, field.name)))
-        for field in dataclasses.fields(card)
-        if field.name not in nested
-    ]
+    return [(field.name, _cell_of(card, field.name)) for field in dataclasses.fields(card) if field.name not in nested]
 
 
 def nested_of(card: Any) -> list[tuple[str, tuple[Any, ...]]]:
@@ -165,6 +180,23 @@ def heading(name: str) -> str:
     return re.sub(r"^is_", "", plain).replace("_s", " (s)" if plain.endswith("_s") else "_s").replace("_", " ")
 
 
+def what_is_wrong(findings: Iterable[Any]) -> str:
+    """Return the first finding that is not well, with what mends it; empty where all is well."""
+    fault = next((finding for finding in findings if not finding.is_ok), None)
+    return "" if fault is None else fault.message + (f" → {fault.hint}" if fault.hint else "")
+
+
+def _value(card: Any, name: str) -> Any:
+    """Return a field, or what a column says that is none."""
+    return what_is_wrong(card.checks) if name == "what_is_wrong" else getattr(card, name)
+
+
+def _cell_of(card: Any, name: str) -> str:
+    value = _value(card, name)
+    is_unknown = value in (0, -1) and name in _UNKNOWN_AT_0.get(type(card).__name__, ())
+    return "–" if is_unknown else cell(name, value)
+
+
 def first_line(text: str) -> str:
     """Return the first line of a text, and a mark where there are more."""
     first, *others = text.splitlines() or [""]
@@ -185,9 +217,18 @@ def _text(value: str) -> str:
         return value[7:19]
     if re.fullmatch(r"[0-9a-f]{32}", value):
         return value[:12]
-    if re.fullmatch(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d.*", value):
-        return value[:19].replace("T", " ")
-    return value
+    return local_time(value) if re.fullmatch(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\S*", value) else value
+
+
+def local_time(text: str) -> str:
+    """Return a UTC time as this machine's clock shows it, with the offset; what names no zone stays as it is."""
+    try:
+        time = datetime.fromisoformat(text)
+    except ValueError:
+        return text
+    if time.tzinfo is None:
+        return text[:19].replace("T", " ")
+    return f"{(local := time.astimezone()):%Y-%m-%d %H:%M:%S} {local.isoformat()[-6:]}"
 
 
 def _size(count: float) -> str:

@@ -12,7 +12,7 @@ from typing import Any, TextIO
 
 from workbench.contract.job import JobCard, JobEvent
 from workbench.contract.sweep import TrialCard
-from workbench.doors.table import fields_of, first_line, heading, is_card, lines_of, nested_of, rows_of
+from workbench.doors.table import fields_of, first_line, heading, is_card, lines_of, local_time, nested_of, rows_of
 
 
 def render(value: Any) -> str:
@@ -71,7 +71,7 @@ class LogLines:
             self._stream.write(str(event.data.get("text", "")))
         elif event.kind != "heartbeat":
             facts = " ".join(f"{key}={value}" for key, value in event.data.items() if value != "")
-            self._stream.write(f"[{event.at[11:19]}] {event.kind} {facts}\n")
+            self._stream.write(f"[{local_time(event.at)[11:19]}] {event.kind} {facts}\n")
         self._stream.flush()
 
 

@@ -215,9 +215,9 @@ def _before(known: list[Record], current: Record) -> Record:
     for digest, record in latest.items():
         if digest != current.body["model_digest"] and record.state != ReleaseState.ROLLED_BACK:
             return record
-    raise NotFoundError(
-        "rollback-none", f"Nothing before {current.id} is left on {current.body['channel']}", "name one: mlops releases"
-    )
+    channel = current.body["channel"]
+    hint = "name one: mlops releases" if len(latest) > 1 else f"there is no earlier model: mlops stop {channel} ends it"
+    raise NotFoundError("rollback-none", f"Nothing before {current.id} is left on {channel}", hint)
 
 
 def _find(project: Project, known: list[Record], channel: str, to: str) -> Record | str:
