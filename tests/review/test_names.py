@@ -112,3 +112,11 @@ def test_taking_the_word_back_asks_for_less():
     old, new = (parse_policy(text.encode()).stages for text in (SIGNED, PLAIN))
     assert why_laxer(old, new) == ("[stages.production] believes names that nobody signed for",)
     assert why_laxer(new, old) == ()
+
+
+def test_who_is_no_reviewer_reads_the_line_that_an_owner_types(world, folder):
+    run = world.log_model(folder, by="alice")
+    eve = called(world, "eve", "dan")
+    with pytest.raises(DeniedError, match="reviewer-unknown") as caught:
+        reviews.request_review(eve, run)
+    assert caught.value.hint.endswith(f"mlops reviewers add {eve.actor} {eve.key_path}.pub")

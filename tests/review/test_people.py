@@ -24,6 +24,8 @@ def test_an_identity_is_made_once_and_openssh_reads_it(world, tmp_path):
     shown = subprocess.run(["ssh-keygen", "-lf", str(path)], capture_output=True, text=True, check=True).stdout
     assert made.principal == "dan@example.com"
     assert made.fingerprint in shown
+    assert not made.is_in_force
+    assert made.offer == f"mlops reviewers add dan@example.com {path}.pub"
     assert path.stat().st_mode & 0o077 == 0
     before = path.read_bytes()
     with pytest.raises(ConflictError, match="key-exists"):

@@ -10,7 +10,7 @@ import time
 
 import pytest
 
-from workbench.foundation.errors import UnavailableError, UsageError
+from workbench.foundation.errors import NotFoundError, UnavailableError, UsageError
 from workbench.serving import runners
 from workbench.serving.runners import list_runners, start_runner, stop_runner
 
@@ -77,6 +77,22 @@ def test_what_cannot_start_says_why(site):
     for channel, port in [("nothing", 0), (CHANNEL, -1), (CHANNEL, 70000)]:
         with pytest.raises(UsageError):
             start_runner(site.project, channel, port)
+
+
+def test_a_misspelt_stage_is_refused(site):
+    with pytest.raises(NotFoundError) as caught:
+        start_runner(site.project, "fault@prodution")
+    assert (caught.value.code, caught.value.hint) == ("stage-unknown", "did you mean 'production'?")
+    assert list_runners(site.project) == ()
+
+
+@pytest.mark.parametrize("policy", ["", "[stages."], ids=["missing", "broken"])
+def test_without_a_policy_any_stage_may_be_served(stopped_afterwards, policy):
+    path = stopped_afterwards.project.root / "policy" / "gate.toml"
+    path.unlink(missing_ok=True)
+    if policy:
+        path.write_text(policy)
+    assert start_runner(stopped_afterwards.project, CHANNEL).is_running
 
 
 def test_a_runner_that_takes_longer_is_not_called_dead(stopped_afterwards, kit, monkeypatch):

@@ -206,3 +206,22 @@ class Reviewer:
     principal: str
     fingerprint: str
     is_in_force: bool = True
+
+
+@dataclass(frozen=True)
+class Identity:
+    """A key to sign with that was made.
+
+    Attributes:
+        principal: Whose it is, usually a mail address.
+        fingerprint: ``SHA256:…``.
+        public_key: Path of its public half, which may be given away.
+        is_in_force: Whether it may decide already: a new key may once it stands in ``policy/reviewers``.
+        offer: What lists it there, as a command; empty where it is listed.
+    """
+
+    principal: str
+    fingerprint: str
+    public_key: str
+    is_in_force: bool
+    offer: str

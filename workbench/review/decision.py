@@ -337,7 +337,7 @@ def check_signer(project: Project, review: Review, rule: StageRule, namespaces: 
         raise DeniedError(
             "reviewer-unknown",
             f"{project.actor} with key {key.fingerprint} is no reviewer here",
-            how_to_be_let_sign(allowed, project.actor, key, namespaces[-1]),
+            how_to_be_let_sign(allowed, project.actor, key_path, namespaces[-1]),
         )
     try:
         person = person_of(allowed, name=project.actor, key=key.blob)

@@ -7,10 +7,11 @@ what it adds counts once others have signed for it (:mod:`~workbench.review.poli
 from __future__ import annotations
 
 import re
+import shlex
 from dataclasses import replace
 from pathlib import Path
 
-from workbench.contract.review import Decision, Reviewer
+from workbench.contract.review import Decision, Identity, Reviewer
 from workbench.foundation.durable import write_atomic
 from workbench.foundation.errors import ConflictError, IntegrityError, NotFoundError, UsageError, did_you_mean
 from workbench.foundation.identity import AllowedSigners, PublicKey, create_key, parse_public_key, read_public_key
@@ -24,7 +25,7 @@ from workbench.review.proof.statement import CHECKPOINT_NAMESPACE, EVIDENCE_NAME
 _PRINCIPAL = re.compile(r"[^\s,\"*?!\[\]#]+")  # what OpenSSH would read as a pattern, a list or a comment is no name
 
 
-def create_identity(project: Project, path: str = "", principal: str = "") -> Reviewer:
+def create_identity(project: Project, path: str = "", principal: str = "") -> Identity:
     """Make an SSH key pair to sign with; an existing key is never overwritten.
 
     The key has no passphrase; put one on it with ``ssh-keygen -p``, and signing goes through your SSH agent.
@@ -37,7 +38,9 @@ def create_identity(project: Project, path: str = "", principal: str = "") -> Re
     name = _checked_principal(principal or project.actor)
     key_path = expanded(path) if path else Path.home() / ".ssh" / "id_ed25519"
     key = create_key(key_path, comment=name)
-    return Reviewer(name, key.fingerprint)
+    public = f"{key_path.absolute()}.pub"
+    offer = f"mlops reviewers add {shlex.quote(name)} {shlex.quote(public)}"
+    return Identity(name, key.fingerprint, public, is_in_force=False, offer=offer)  # a new key stands in no list yet
 
 
 def list_reviewers(project: Project) -> tuple[Reviewer, ...]:

@@ -6,6 +6,7 @@ and comment, and a process in the background must not wait for somebody to touch
 
 from __future__ import annotations
 
+import shlex
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -38,11 +39,12 @@ def may_sign(project: Project, kind: DeedKind) -> bool:
     return project.actor in load_reviewers(project).principals_of(key, kind.namespace, datetime.now(UTC))
 
 
-def how_to_be_let_sign(allowed: AllowedSigners, actor: str, key: PublicKey, namespace: str) -> str:
+def how_to_be_let_sign(allowed: AllowedSigners, actor: str, key_path: Path, namespace: str) -> str:
     """Return the hint for somebody who may not sign for a purpose: a line of their own, or one more word in it."""
+    key = read_public_key(key_path)
     if any(entry.key.blob == key.blob for entry in allowed.entries):
         return f"an owner writes {namespace} into their line's namespaces in policy/reviewers"
-    return f"an owner adds them: mlops reviewers add {actor} <id_….pub>"
+    return f"an owner adds them: mlops reviewers add {actor} {shlex.quote(f'{key_path}.pub')}"
 
 
 def own_key(project: Project) -> Path:
@@ -69,7 +71,7 @@ def key_for(project: Project, kind: DeedKind) -> Path:
         raise DeniedError(
             "reviewer-unknown",
             f"{project.actor} with key {key.fingerprint} may not sign as '{kind}'",
-            how_to_be_let_sign(load_reviewers(project), project.actor, key, kind.namespace),
+            how_to_be_let_sign(load_reviewers(project), project.actor, key_path, kind.namespace),
         )
     return key_path
 

@@ -19,9 +19,10 @@ from urllib.parse import urlsplit
 
 from workbench.contract.release import RunnerCard
 from workbench.foundation.background import spawn_detached
-from workbench.foundation.errors import NotFoundError, UnavailableError, UsageError, did_you_mean
+from workbench.foundation.errors import DeniedError, NotFoundError, UnavailableError, UsageError, did_you_mean
 from workbench.foundation.lease import inspect_lease
 from workbench.foundation.project import Project
+from workbench.review.policies.policy import POLICY_PATH, read_policy
 from workbench.serving.channel import ChannelName, address_path, lease_path, runner_log_path
 from workbench.serving.ledger import current_releases, sync_channels
 
@@ -57,14 +58,17 @@ def start_runner(project: Project, channel: str, port: int = 0) -> RunnerCard:
 
     Raises:
         UsageError: ``channel-malformed`` or ``port-malformed``.
+        NotFoundError: ``stage-unknown``: nothing was released on the channel, and the policy lets nothing be.
         UnavailableError: ``runner-failed`` or ``runner-slow``.
     """
-    ChannelName.parse(channel)
+    stage = ChannelName.parse(channel).stage
     if not 0 <= port < 65536:
         raise UsageError("port-malformed", f"{port} is no TCP port", "choose 1024 to 65535, or 0 for a free one")
     sync_channels(project)
     if (card := _card(project, channel)).is_running:
         return card
+    if channel not in current_releases(project):
+        _check_stage(project, stage)
     arguments = [str(project.root), channel, *(["--port", str(port)] if port else [])]
     log = runner_log_path(project, channel)
     pid = spawn_detached("workbench.serving.runner", arguments, log=log, cwd=project.root)
@@ -73,6 +77,18 @@ def start_runner(project: Project, channel: str, port: int = 0) -> RunnerCard:
         with project.journal.transaction() as change:
             change.append("runner.started", f"runner:{channel}", {"url": card.url, "release": card.release})
     return card
+
+
+def _check_stage(project: Project, stage: str) -> None:
+    """Refuse a stage that the policy does not have: a runner of a misspelt one would answer 503 for ever.
+
+    Without a policy that can be read nothing is said of stages: the release will tell what is wrong with it.
+    """
+    try:
+        policy, _ = read_policy(project.root / POLICY_PATH)
+    except DeniedError:
+        return
+    policy.rule(stage)
 
 
 def stop_runner(project: Project, channel: str) -> RunnerCard:
