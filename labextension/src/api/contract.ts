@@ -1629,6 +1629,20 @@ export interface IReviewer {
   readonly is_in_force: boolean;
 }
 
+/** A key to sign with that was made. */
+export interface IIdentity {
+  /** Whose it is, usually a mail address. */
+  readonly principal: string;
+  /** `SHA256:…`. */
+  readonly fingerprint: string;
+  /** Path of its public half, which may be given away. */
+  readonly public_key: string;
+  /** Whether it may decide already: a new key may once it stands in `policy/reviewers`. */
+  readonly is_in_force: boolean;
+  /** What lists it there, as a command; empty where it is listed. */
+  readonly offer: string;
+}
+
 /** A run as a list shows it. */
 export interface IRunCard {
   /** MLflow run id. */
@@ -3530,7 +3544,7 @@ export interface IVerbResults {
   readonly cancel: IJobCard;
   readonly retry: IJobCard;
   readonly fetch: IJobFiles;
-  readonly 'identity create': IReviewer;
+  readonly 'identity create': IIdentity;
   readonly reviewers: readonly IReviewer[];
   readonly 'reviewers add': IReviewer;
   readonly reviews: readonly IReviewCard[];
