@@ -129,6 +129,27 @@ def test_a_broken_part_is_a_finding_and_hides_no_other(furnished, name, damage):
     assert len({finding.name.split()[0] for finding in findings}) == whole
 
 
+def test_open_alerts_are_found(make_project):
+    project = make_project()
+    assert _found(project, "alerts").is_ok
+    with project.journal.transaction() as change:
+        for number, (state, severity) in enumerate(
+            [("OPEN", "critical"), ("OPEN", "warning"), ("RESOLVED", "critical")]
+        ):
+            change.append("alert.raised", f"alert:al-{number}", {})
+            change.put("alert", f"al-{number}", state, {"severity": severity})
+    found = _found(project, "alerts")
+    assert (found.is_ok, found.message) == (False, "2 alerts are open, 1 of them critical")
+    assert found.hint == "mlops alerts"
+
+
+def test_one_is_not_said_as_several(make_project):
+    project = make_project()
+    _put(project, "dataset", "d", "RECORDED")
+    assert _found(project, "journal").message.startswith("The chain of 1 event is unbroken")
+    assert _found(project, "data-card").message == "There is no dataset yet that needs a card"
+
+
 def test_the_key_is_looked_at(make_project, tmp_path, monkeypatch):
     monkeypatch.setenv("HOME", str(tmp_path))
     monkeypatch.delenv("WORKBENCH_SIGNING_KEY", raising=False)

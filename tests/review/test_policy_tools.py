@@ -142,7 +142,7 @@ def test_cases_that_hold_are_listed(world):
     path = write(world, CASES, "cases.toml")
     found = run_cases(world.as_("bob"), path)
     assert [case.is_ok for case in found] == [True] * 5
-    assert found[0].reason == "1 approvals"
+    assert found[0].reason == "1 approval"
 
 
 def test_a_case_that_comes_out_otherwise_fails_and_says_why(world):

@@ -18,6 +18,7 @@ from workbench.contract.status import CheckResult, ReviewState
 from workbench.demo.mischief import changed_byte
 from workbench.demo.stage import Narrator
 from workbench.demo.traffic import Load, infer, invoke
+from workbench.foundation.counting import counted
 from workbench.foundation.identity import create_key
 from workbench.foundation.project import Project
 from workbench.verbs import find_verb
@@ -198,7 +199,9 @@ def _watch(story: Narrator, people: People) -> None:
         _send(runner.url, names, rows[:2000])
         time.sleep(_SETTLE_S)
         calm = story.do(project, "monitor check", CHANNEL, channel=CHANNEL)
-        story.say(f"     {len(calm.windows)} windows of ordinary readings, {len(calm.alerts)} alerts")
+        story.say(
+            f"     {counted(len(calm.windows), 'window')} of ordinary readings, {counted(len(calm.alerts), 'alert')}"
+        )
         shifted = rows[2000:4000].copy()
         shifted[:, names.index("f1")] += 8  # one sensor reads 8 units too high
         _send(runner.url, names, shifted)
@@ -209,7 +212,9 @@ def _watch(story: Narrator, people: People) -> None:
         if not alarmed.alerts:
             raise RuntimeError("the shift was not noticed")
         story.do(project, "stop", CHANNEL, channel=CHANNEL)
-        conclude(f"{len(alarmed.alerts)} alert, {len(alarmed.windows)} windows of 500 predictions")
+        conclude(
+            f"{counted(len(alarmed.alerts), 'alert')}, {counted(len(alarmed.windows), 'window')} of 500 predictions"
+        )
 
 
 def _prove(story: Narrator, people: People, served: ReviewCard) -> None:
@@ -222,7 +227,7 @@ def _prove(story: Narrator, people: People, served: ReviewCard) -> None:
             raise RuntimeError(f"the served run is only {proof.level}")
         road = story.do(project, "lineage", CHANNEL, id=CHANNEL)
         kinds = Counter(node.kind for node in road.nodes)
-        story.say("     " + ", ".join(f"{count} {kind}" for kind, count in kinds.items()))
+        story.say("     " + ", ".join(counted(count, kind) for kind, count in kinds.items()))
         reports = [story.do(project, "report", f"--language {code}", language=code) for code in ("en", "ja")]
         audit = story.do(project, "audit verify")
         story.say(f"     {audit.events} events, chain verified up to {audit.head[7:19]}")

@@ -21,9 +21,10 @@ from sqlalchemy.exc import SQLAlchemyError
 
 from workbench import __version__
 from workbench.contract.project import Finding
-from workbench.contract.status import ReleaseState
+from workbench.contract.status import AlertState, ReleaseState
 from workbench.foundation.canonical import digest_file
 from workbench.foundation.config import FILE_NAME, load_config
+from workbench.foundation.counting import counted
 from workbench.foundation.errors import WorkbenchError
 from workbench.foundation.identity import read_public_key
 from workbench.foundation.lease import inspect_lease
@@ -110,7 +111,8 @@ def _disk(project: Project) -> Findings:
 
 def _journal(project: Project) -> Findings:
     head = project.journal.verify()
-    yield Finding("journal", is_ok=True, message=f"The chain of {head.seq} events is unbroken; head {head.hash[7:19]}")
+    message = f"The chain of {counted(head.seq, 'event')} is unbroken; head {head.hash[7:19]}"
+    yield Finding("journal", is_ok=True, message=message)
 
 
 def _store(project: Project) -> Findings:
@@ -125,7 +127,7 @@ def _store(project: Project) -> Findings:
         hashed += 1
         if digest_file(path) != f"sha256:{path.name}":
             changed.append(path.name[:12])
-    message = f"{hashed} of {len(blobs)} frozen files re-hashed"
+    message = f"{hashed} of {counted(len(blobs), 'frozen file')} re-hashed"
     if changed:
         message += f"; not the bytes they were: {', '.join(sorted(changed))}"
     hint = "restore them from a backup, or request a new review" if changed else ""
@@ -138,9 +140,10 @@ def _tracking(project: Project) -> Findings:
     from workbench.experiment.store.delivery import undelivered
     from workbench.experiment.store.tuning import find_stores
 
-    message, own = f"{count_runs(project)} runs in the MLflow store", sqlite_path(project)
+    message, own = f"{counted(count_runs(project), 'run')} in the MLflow store", sqlite_path(project)
     if left := undelivered(project):
-        message += f"; values of {len(left)} runs, whose process may have died, wait to be delivered to it"
+        runs = counted(len(left), "run")
+        message += f"; values of {runs}, whose process may have died, wait to be delivered to it"
         yield Finding("tracking", is_ok=False, message=message, hint="mlops store tune")
     elif own and own.is_file():
         yield _database("tracking", own, message, "mlops store tune")
@@ -177,15 +180,15 @@ def _git(project: Project) -> Findings:
         yield Finding("git", is_ok=False, message="Not a Git repository: runs name no commit", hint="git init")
         return
     changed = len(done.stdout.splitlines())
-    message = f"{changed} files differ from the last commit" if changed else "Nothing differs from the last commit"
-    yield Finding("git", is_ok=True, message=message)
+    what = counted(changed, "file differs", "files differ") if changed else "Nothing differs"
+    yield Finding("git", is_ok=True, message=f"{what} from the last commit")
 
 
 def _data(project: Project) -> Findings:
     if not (project.root / ".dvc").is_dir():
         yield Finding("data", is_ok=False, message="No data is versioned yet", hint="mlops data snapshot <path>")
         return
-    message = f"DVC {metadata.version('dvc')}, {project.journal.count('dataset')} dataset versions"
+    message = f"DVC {metadata.version('dvc')}, {counted(project.journal.count('dataset'), 'dataset version')}"
     yield Finding("data", is_ok=True, message=message)
     from workbench.data.remotes import exposed_secrets
 
@@ -231,10 +234,11 @@ def _reviewers(project: Project) -> Findings:
     listed = list_reviewers(project)
     reviewers = [reviewer for reviewer in listed if reviewer.is_in_force]
     others = {reviewer.principal for reviewer in reviewers} - {project.actor}
-    message = f"{len(reviewers)} keys may approve, {len(others)} of them not yours"
+    message = f"{counted(len(reviewers), 'key')} may approve, {len(others)} of them not yours"
     hint = "" if reviewers else "mlops reviewers add <mail address> <public key>"
     if waiting := len(listed) - len(reviewers):
-        message, hint = f"{message}; {waiting} wait until others have signed for them", "mlops policy"
+        wait = counted(waiting, "waits until others have signed for it", "wait until others have signed for them")
+        message, hint = f"{message}; {wait}", "mlops policy"
     yield Finding("reviewers", is_ok=bool(reviewers), message=message, hint=hint)
 
 
@@ -297,7 +301,8 @@ def _targets(project: Project) -> Findings:
             yield Finding(f"target {target.name}", is_ok=False, message=fault.message, hint=fault.hint)
         if not faults:
             gib = target.memory_bytes / (1 << 30)
-            message = f"Ready: {target.cpus} cores, {gib:.1f} GiB memory, {target.running_jobs} jobs"
+            cores, jobs = counted(target.cpus, "core"), counted(target.running_jobs, "job")
+            message = f"Ready: {cores}, {gib:.1f} GiB memory, {jobs}"
             yield Finding(f"target {target.name}", is_ok=True, message=message)
 
 
@@ -328,8 +333,18 @@ def _runners(project: Project) -> Findings:
         elif runner.model_digest != digest:
             message, hint = "The runner serves another model than the channel says", f"mlops stop {channel}"
         else:
-            message, hint = f"Serves {digest[7:19]} at {runner.url}, {runner.requests} requests", ""
+            message, hint = f"Serves {digest[7:19]} at {runner.url}, {counted(runner.requests, 'request')}", ""
         yield Finding(name, is_ok=not hint, message=message, hint=hint)
+
+
+def _alerts(project: Project) -> Findings:
+    alerts = list(project.journal.records("alert", state=AlertState.OPEN))
+    if not alerts:
+        yield Finding("alerts", is_ok=True, message="No alert is open")
+        return
+    critical = sum(alert.body.get("severity") == "critical" for alert in alerts)
+    message = counted(len(alerts), "alert is open", "alerts are open") + f", {critical} of them critical"
+    yield Finding("alerts", is_ok=False, message=message, hint="mlops alerts")
 
 
 def _footprint(project: Project) -> Findings:
@@ -337,7 +352,8 @@ def _footprint(project: Project) -> Findings:
     alive = sum(inspect_lease(path).is_alive for path in leases)
     installed = sum(1 for _ in metadata.distributions())
     size = sum(path.stat().st_size for path in _files(project.state_dir))
-    message = f"{alive} processes of this project, {installed} installed packages, {size / (1 << 20):.0f} MiB of state"
+    processes = counted(alive, "process of this project", "processes of this project")
+    message = f"{processes}, {counted(installed, 'installed package')}, {size / (1 << 20):.0f} MiB of state"
     yield Finding("footprint", is_ok=True, message=message)
 
 
@@ -366,5 +382,6 @@ _PROBES: dict[str, Callable[[Project], Findings]] = {
     "network": _network,
     "target": _targets,
     "runner": _runners,
+    "alerts": _alerts,
     "footprint": _footprint,
 }

@@ -11,6 +11,7 @@ from dataclasses import dataclass, field
 from enum import StrEnum
 
 from workbench.contract.status import CheckResult
+from workbench.foundation.counting import counted
 from workbench.review.policies.rules import NEVER_WAIVED, StageRule
 
 
@@ -89,26 +90,28 @@ def _judge_approvals(rule: StageRule, case: Case, involved: set[str]) -> tuple[J
         return Judged.DENIED, f"check {', '.join(sorted(blocking))} did not pass"
     if rule.wants_signed_names and case.names != rule.names:
         return Judged.DENIED, "nobody signed for the names of those whose work it is"
-    counted = set(case.approvals) if rule.allow_self else set(case.approvals) - involved
+    approving = set(case.approvals) if rule.allow_self else set(case.approvals) - involved
     if asking := sorted(set(case.changes_requested) - (set() if rule.allow_self else involved)):
         return Judged.PENDING, f"{asking[0]} asked for changes"
-    if reason := _why_not_enough(rule, case, counted):
+    if reason := _why_not_enough(rule, case, approving):
         return Judged.PENDING, reason
-    if len(counted) >= rule.approvals and _has_expired(rule, case):
+    if len(approving) >= rule.approvals and _has_expired(rule, case):
         return Judged.DENIED, "the approvals have expired"
     if rule.after and case.before_h < 0:
         return Judged.DENIED, f"it was not released on '{rule.after}'"
     if rule.after and case.before_h < rule.soak_h:
-        return Judged.PENDING, f"{case.before_h:g} of {rule.soak_h:g} hours on '{rule.after}'"
-    return Judged.ALLOWED, f"{len(counted)} approvals" + (f"; waived: {', '.join(sorted(waived))}" if waived else "")
+        return Judged.PENDING, f"{case.before_h:g} of {counted(rule.soak_h, 'hour')} on '{rule.after}'"
+    return Judged.ALLOWED, counted(len(approving), "approval") + (
+        f"; waived: {', '.join(sorted(waived))}" if waived else ""
+    )
 
 
-def _why_not_enough(rule: StageRule, case: Case, counted: set[str]) -> str:
+def _why_not_enough(rule: StageRule, case: Case, approving: set[str]) -> str:
     """Return whose approval is missing; empty where nobody's is."""
-    if len(counted) < rule.approvals:
-        return f"{len(counted)} of {rule.approvals} approvals"
+    if len(approving) < rule.approvals:
+        return f"{len(approving)} of {counted(rule.approvals, 'approval')}"
     for name, group in rule.groups.items():
-        if group.is_asked(case.traits) and len(counted & set(group.members)) < group.approvals:
+        if group.is_asked(case.traits) and len(approving & set(group.members)) < group.approvals:
             return f"group '{name}' has not approved"
     return ""
 

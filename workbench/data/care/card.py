@@ -15,6 +15,7 @@ from workbench.data.dvc.pointers import all_pointers
 from workbench.data.paths import relative_path
 from workbench.data.quality.rules import written
 from workbench.foundation.config import parse_toml, read_toml
+from workbench.foundation.counting import counted
 from workbench.foundation.durable import write_atomic
 from workbench.foundation.errors import NotFoundError, UsageError, WorkbenchError, did_you_mean
 from workbench.foundation.project import Project
@@ -199,8 +200,11 @@ def card_findings(project: Project) -> Iterator[Finding]:
             yield Finding("data-card", is_ok=False, message=message, hint=f"edit {card.file}")
         else:
             sound += 1
-    if sound == len(datasets):
-        yield Finding("data-card", is_ok=True, message=f"All {sound} datasets have a complete card")
+    if not datasets:
+        yield Finding("data-card", is_ok=True, message="There is no dataset yet that needs a card")
+    elif sound == len(datasets):
+        message = counted(sound, "dataset has a complete card", "datasets have a complete card")
+        yield Finding("data-card", is_ok=True, message=message)
 
 
 def _dataset(project: Project, path: str) -> str:

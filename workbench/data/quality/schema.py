@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any
 from workbench.contract.quality import RuleResult
 from workbench.data.quality.frames import type_word
 from workbench.data.quality.rules import ColumnRules, Rules, written
+from workbench.foundation.counting import counted
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -51,9 +52,9 @@ def _table_tests(rules: Rules) -> Iterator[tuple[str, Callable[[Any], Any]]]:
     """Yield the sentence and the test of each rule on the table as a whole."""
     table = rules.table
     if (least := table.rows_min) is not None:
-        yield f"at least {least} rows", lambda frame: len(frame) >= least
+        yield f"at least {counted(least, 'row')}", lambda frame: len(frame) >= least
     if (most := table.rows_max) is not None:
-        yield f"at most {most} rows", lambda frame: len(frame) <= most
+        yield f"at most {counted(most, 'row')}", lambda frame: len(frame) <= most
     if columns := list(table.unique):
         words = f"together unique: {', '.join(columns)}"
         yield words, lambda frame: _occurs_once(frame, columns)

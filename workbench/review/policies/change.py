@@ -16,6 +16,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from workbench.foundation.canonical import digest_json
+from workbench.foundation.counting import counted
 from workbench.foundation.errors import DeniedError, IntegrityError, NotFoundError, UsageError
 from workbench.foundation.identity import AllowedSigners
 from workbench.review.policies.check_rules import HERE, ISOLATIONS
@@ -247,7 +248,7 @@ def _of_stage(old: StageRule, new: StageRule) -> Iterator[str]:
         elif name in new.waivable and name not in old.waivable:
             yield f"lets '{name}' be waived"
     if new.approvals < old.approvals:
-        yield f"asks for {new.approvals} approvals, not {old.approvals}"
+        yield f"asks for {counted(new.approvals, 'approval')}, not {old.approvals}"
     if new.allow_self and not old.allow_self:
         yield "lets authors approve"
     if old.wants_signed_names and not new.wants_signed_names:
@@ -255,7 +256,7 @@ def _of_stage(old: StageRule, new: StageRule) -> Iterator[str]:
     if old.after and new.after != old.after:
         yield f"no longer comes after '{old.after}'"
     if old.after == new.after and new.soak_h < old.soak_h:
-        yield f"soaks for {new.soak_h:g} hours, not {old.soak_h:g}"
+        yield f"soaks for {counted(new.soak_h, 'hour')}, not {old.soak_h:g}"
     if old.expires_days is not None and (new.expires_days is None or new.expires_days > old.expires_days):
         yield "lets approvals count for longer"
     if set(new.break_glass.members) - set(old.break_glass.members):

@@ -8,6 +8,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 from workbench.contract.policy import PolicyDemand, PolicyWarning
+from workbench.foundation.counting import counted
 from workbench.foundation.project import Project, expanded
 from workbench.review.policies.change import adopted_digest, read_stages, why_laxer
 from workbench.review.policies.check_rules import HERE
@@ -99,7 +100,8 @@ def _of_stage(rule: StageRule, people: int) -> Iterator[tuple[str, str, str]]:
     if rule.allow_self:
         yield "self-approval", "Authors may approve their own models", "allow_self = false"
     if rule.approvals > people:
-        yield "too-few-reviewers", f"{rule.approvals} approvals, and {people} people may decide", "mlops reviewers add"
+        asked, there = counted(rule.approvals, "approval"), counted(people, "person", "people")
+        yield "too-few-reviewers", f"{asked}, and {there} may decide", "mlops reviewers add"
     for check in rule.waivable:
         if check not in rule.required:
             yield "waivable-unused", f"'{check}' may be waived and is not required", f'required = [..., "{check}"]'
@@ -144,7 +146,7 @@ def _demands(stage: str, rule: StageRule) -> Iterator[PolicyDemand]:
         apart = "" if rule.checks.isolation == "required" else ", as far apart as that machine permits"
         yield PolicyDemand(stage, "checks", "place", f"checks run as a job on target '{rule.checks.target}'{apart}")
     whose = "anybody who may decide" if rule.allow_self else "who neither asked for it, trained it nor wrote it"
-    people = "1 person" if rule.approvals == 1 else f"{rule.approvals} people"
+    people = counted(rule.approvals, "person", "people")
     yield PolicyDemand(stage, "approvals", "people", f"{people}, {whose}")
     if rule.wants_signed_names:
         said = "who trained it signs the request, and everybody with a hand in it has a key in policy/reviewers"
@@ -152,9 +154,9 @@ def _demands(stage: str, rule: StageRule) -> Iterator[PolicyDemand]:
     for name, group in rule.groups.items():
         yield PolicyDemand(stage, name, "people", _group(group))
     if rule.expires_days is not None:
-        yield PolicyDemand(stage, "expiry", "time", f"an approval counts for {rule.expires_days:g} days")
+        yield PolicyDemand(stage, "expiry", "time", f"an approval counts for {counted(rule.expires_days, 'day')}")
     if rule.after:
-        soak = f" at least {rule.soak_h:g} hours before" if rule.soak_h else ""
+        soak = f" at least {counted(rule.soak_h, 'hour')} before" if rule.soak_h else ""
         yield PolicyDemand(stage, "order", "time", f"the same bytes were released on '{rule.after}'{soak}")
     if rule.break_glass.members:
         who = ", ".join(rule.break_glass.members)
