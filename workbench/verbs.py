@@ -12,7 +12,7 @@ is its help. Functions are named, not imported: ``mlops --help`` reads this file
 from __future__ import annotations
 
 import inspect
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from enum import StrEnum
 from importlib import import_module
@@ -55,6 +55,7 @@ class Verb:
         short: One-letter option for a parameter (``{"p": "params"}``).
         needs_project: Whether the function takes a project first.
         follows: What a command waits for.
+        empty: What a terminal says where the answer is an empty list: that all is well, or what makes the first one.
     """
 
     noun: str
@@ -66,6 +67,7 @@ class Verb:
     short: tuple[tuple[str, str], ...] = ()
     needs_project: bool = True
     follows: Follows = Follows.NOTHING
+    empty: str = "There is nothing to show."
 
     @property
     def words(self) -> str:
@@ -76,6 +78,18 @@ class Verb:
     def is_reading(self) -> bool:
         """Whether it changes nothing: a GET in REST."""
         return self.permission is Permission.READ
+
+    def said_of_nothing(self, arguments: Iterable[str]) -> str:
+        """Return what an empty list means; of what was asked for with a query nobody knows whether it is a first one.
+
+        Args:
+            arguments: Names of the arguments that were given.
+        """
+        asked = {
+            name for name, parameter in self.signature().parameters.items() if parameter.default is parameter.empty
+        }
+        is_narrowed = bool(set(arguments) - {"limit", "sort"} - asked)
+        return "Nothing matches." if is_narrowed and " yet: " in self.empty else self.empty
 
     def load(self) -> Callable[..., Any]:
         """Import and return the function."""
@@ -124,14 +138,20 @@ VERBS: tuple[Verb, ...] = (
         "sweep", "", "workbench.execute.sweeps.sweeps:sweep", _RUN, "Search for a notebook's best parameters",
         ("notebook",), (("t", "target"), ("n", "trials"), ("m", "metric")), follows=Follows.SWEEP,
     ),
-    Verb("sweeps", "", "workbench.execute.sweeps.sweeps:list_sweeps", _READ, "List sweeps"),
+    Verb(
+        "sweeps", "", "workbench.execute.sweeps.sweeps:list_sweeps", _READ, "List sweeps",
+        empty="No sweeps yet: mlops sweep <notebook> --space space.toml",
+    ),
     Verb("sweep", "show", "workbench.execute.sweeps.sweeps:show_sweep", _READ, "Show every trial", ("sweep",)),
     Verb(
         "sweep", "request", "workbench.review.sweeps:request_best", _RUN, "Ask for a sweep's best model to pass",
         ("sweep",), follows=Follows.WAIT,
     ),
     Verb("sweep", "cancel", "workbench.execute.sweeps.sweeps:cancel_sweep", _RUN, "Cancel a sweep", ("sweep",)),
-    Verb("pipeline", "", "workbench.execute.pipelines.stages:list_stages", _READ, "List stages and which are stale"),
+    Verb(
+        "pipeline", "", "workbench.execute.pipelines.stages:list_stages", _READ, "List stages and which are stale",
+        empty="No stages yet: mlops pipeline add <notebook>",
+    ),
     Verb(
         "pipeline", "add", "workbench.execute.pipelines.stages:add_stage", _RUN, "Make a notebook a stage",
         ("notebook",), (("i", "inputs"), ("o", "outputs"), ("p", "params")),
@@ -140,14 +160,19 @@ VERBS: tuple[Verb, ...] = (
         "pipeline", "run", "workbench.execute.pipelines.refresh:run_pipeline", _RUN, "Run the stages that are stale",
         ("stages",), follows=Follows.WAIT,
     ),
-    Verb("pipeline", "runs", "workbench.execute.pipelines.refresh:list_pipeline_runs", _READ, "List pipeline runs"),
+    Verb(
+        "pipeline", "runs", "workbench.execute.pipelines.refresh:list_pipeline_runs", _READ, "List pipeline runs",
+        empty="The pipeline has not run yet: mlops pipeline run",
+    ),
     Verb(
         "runs", "", "workbench.experiment.runs:list_runs", _READ, "List runs, or those that a query asks for",
         ("query",), (("n", "limit"),),
+        empty="No runs yet: mlops run <notebook>",
     ),
     Verb(
         "runs", "group", "workbench.experiment.runs:group_runs", _READ, "Group runs by what they have in common",
         ("field", "query"), (("n", "limit"),),
+        empty="No runs yet: mlops run <notebook>",
     ),
     Verb("runs", "show", "workbench.experiment.runs:show_run", _READ, "Show everything about a run", ("run",)),
     Verb(
@@ -185,7 +210,10 @@ VERBS: tuple[Verb, ...] = (
     Verb("runs", "import", "workbench.experiment.transfer:import_runs", _RUN, "Bring runs in from a file", ("path",)),
     Verb("gc", "", "workbench.experiment.storage:collect_garbage", _OPERATE, "Show, or free, what nothing needs"),
     # data
-    Verb("data", "", "workbench.data.versions:list_versions", _READ, "List dataset versions"),
+    Verb(
+        "data", "", "workbench.data.versions:list_versions", _READ, "List dataset versions",
+        empty="No versions yet: mlops data snapshot <path>",
+    ),
     Verb(
         "data", "snapshot", "workbench.data.versions:snapshot", _RUN, "Record files as a dataset version",
         ("paths",), (("m", "message"),),
@@ -195,6 +223,7 @@ VERBS: tuple[Verb, ...] = (
     Verb(
         "data", "verify", "workbench.data.versions:verify_versions", _READ,
         "Hash again what the cache has of each version", ("paths",),
+        empty="No versions yet: mlops data snapshot <path>",
     ),
     Verb("data", "unlock", "workbench.data.versions:unlock", _RUN, "Make large data writable again", ("paths",)),
     Verb("data", "push", "workbench.data.remotes:push", _RUN, "Bring dataset versions to a DVC remote", ("paths",)),
@@ -237,7 +266,10 @@ VERBS: tuple[Verb, ...] = (
         "data", "reduce", "workbench.data.reduction.reduce:reduce", _RUN, "Reduce a table before it is sent",
         ("path",), (("o", "out"),),
     ),
-    Verb("watches", "", "workbench.data.ingest.intake:list_watches", _READ, "List watched folders"),
+    Verb(
+        "watches", "", "workbench.data.ingest.intake:list_watches", _READ, "List watched folders",
+        empty="No folder is watched yet: mlops watch add <folder> --name <name>",
+    ),
     Verb(
         "watch", "add", "workbench.data.ingest.intake:add_watch", _RUN, "Watch a folder for new data files",
         ("folder",), (("n", "name"),),
@@ -245,6 +277,7 @@ VERBS: tuple[Verb, ...] = (
     Verb(
         "ingest", "", "workbench.data.ingest.intake:ingest", _RUN, "Take what has arrived in watched folders",
         ("name",),
+        empty="No folder is watched yet: mlops watch add <folder> --name <name>",
     ),
     # lineage
     Verb(
@@ -263,29 +296,40 @@ VERBS: tuple[Verb, ...] = (
     Verb(
         "secrets", "", "workbench.compute.consent:list_secrets", _READ,
         "List which secrets workbench.toml has read, and where they go",
+        empty="workbench.toml reads no secrets.",
     ),
     Verb(
         "secrets", "trust", "workbench.compute.consent:trust_secrets", _OPERATE,
         "Agree that secrets of a section are read", ("sections",),
     ),
     Verb("targets", "", "workbench.compute.cards:list_targets", _READ, "List targets and whether they are ready"),
-    Verb("jobs", "", "workbench.execute.jobs:list_jobs", _READ, "List jobs"),
+    Verb(
+        "jobs", "", "workbench.execute.jobs:list_jobs", _READ, "List jobs",
+        empty="No jobs yet: mlops run <notebook>",
+    ),
     Verb("jobs", "show", "workbench.execute.jobs:show_job", _READ, "Show a job", ("job",)),
     Verb(
         "logs", "", "workbench.execute.jobs:job_events", _READ, "Show what a job has said", ("job",),
         follows=Follows.LOG,
+        empty="The job has said nothing yet.",
     ),
     Verb("cancel", "", "workbench.execute.jobs:cancel", _RUN, "Cancel a job", ("job",)),
     Verb("retry", "", "workbench.execute.jobs:retry", _RUN, "Try a job again that did not succeed", ("job",)),
     Verb("fetch", "", "workbench.execute.jobs:fetch", _RUN, "Bring files of a job here", ("job", "patterns")),
     # review
     Verb("identity", "create", "workbench.review.people:create_identity", _RUN, "Make an SSH key to sign with"),
-    Verb("reviewers", "", "workbench.review.people:list_reviewers", _READ, "List who may approve"),
+    Verb(
+        "reviewers", "", "workbench.review.people:list_reviewers", _READ, "List who may approve",
+        empty="Nobody may approve yet: mlops reviewers add <mail-address> <key.pub>",
+    ),
     Verb(
         "reviewers", "add", "workbench.review.people:add_reviewer", _REVIEW, "Let somebody's key approve",
         ("principal", "public_key"),
     ),
-    Verb("reviews", "", "workbench.review.reviews:list_reviews", _READ, "List reviews"),
+    Verb(
+        "reviews", "", "workbench.review.reviews:list_reviews", _READ, "List reviews",
+        empty="No reviews yet: mlops review request <model>",
+    ),
     Verb("review", "show", "workbench.review.reviews:show_review", _READ, "Show a review", ("review",)),
     Verb(
         "review", "request", "workbench.review.reviews:request_review", _RUN, "Ask for a model to be let through",
@@ -342,6 +386,7 @@ VERBS: tuple[Verb, ...] = (
     Verb(
         "policy", "lint", "workbench.review.policies.reading:lint_policy", _READ, "Look for what is wrong in a policy",
         ("path",),
+        empty="Nothing wrong was found.",
     ),
     Verb(
         "policy", "explain", "workbench.review.policies.reading:explain_policy", _READ, "Say what each stage asks for"
@@ -353,6 +398,7 @@ VERBS: tuple[Verb, ...] = (
     Verb(
         "policy", "try", "workbench.review.policies.trial:try_policy", _READ, "Judge past reviews by another policy",
         ("path",),
+        empty="No reviews to judge yet: mlops review request <model>",
     ),
     Verb("policy", "", "workbench.review.policies.adoption:show_change", _READ, "Show whether the policy is in force"),
     Verb(
@@ -365,13 +411,20 @@ VERBS: tuple[Verb, ...] = (
     ),
     Verb("card", "create", "workbench.review.model_cards:create_card", _RUN, "Write an empty model card", ("model",)),
     Verb("card", "show", "workbench.review.model_cards:show_card", _READ, "Show what a card lacks", ("model",)),
-    Verb("notices", "", "workbench.review.notices.delivery:list_notices", _READ, "List who is told what happens"),
+    Verb(
+        "notices", "", "workbench.review.notices.delivery:list_notices", _READ, "List who is told what happens",
+        empty="Nobody is told: [notices.<name>] in workbench.toml names whom to tell.",
+    ),
     Verb(
         "notices", "send", "workbench.review.notices.delivery:send_notices", _OPERATE,
         "Tell now what is outstanding",
+        empty="Nobody is told: [notices.<name>] in workbench.toml names whom to tell.",
     ),
     # serving
-    Verb("releases", "", "workbench.serving.releases:list_releases", _READ, "List releases"),
+    Verb(
+        "releases", "", "workbench.serving.releases:list_releases", _READ, "List releases",
+        empty="No releases yet: mlops release <review>",
+    ),
     Verb("release", "", "workbench.serving.releases:release", _RELEASE, "Release an approved model", ("review",)),
     Verb("rollback", "", "workbench.serving.releases:roll_back", _RELEASE, "Go back one release", ("channel",)),
     Verb(
@@ -382,24 +435,39 @@ VERBS: tuple[Verb, ...] = (
         "history", "", "workbench.project.history:show_history", _READ, "Show what ran when, and who approved it",
         ("model",),
     ),
-    Verb("runners", "", "workbench.serving.runners:list_runners", _READ, "List model runners"),
+    Verb(
+        "runners", "", "workbench.serving.runners:list_runners", _READ, "List model runners",
+        empty="No runners yet: mlops serve <model>@<stage>",
+    ),
     Verb("serve", "", "workbench.serving.runners:start_runner", _OPERATE, "Start the model runner", ("channel",)),
     Verb("stop", "", "workbench.serving.runners:stop_runner", _OPERATE, "Stop the model runner", ("channel",)),
     Verb(
         "gate", "server-setup", "workbench.serving.server_gate:setup_server", _OPERATE,
         "Let only the gate touch models on a shared server", ("models",),
     ),
-    Verb("gate", "watch", "workbench.monitor.guard:watch_gate", _OPERATE, "Look whether anything passed by the gate"),
+    Verb(
+        "gate", "watch", "workbench.monitor.guard:watch_gate", _OPERATE, "Look whether anything passed by the gate",
+        empty="Nothing was moved past the gate.",
+    ),
     # monitor
-    Verb("monitor", "", "workbench.monitor.watch:list_monitors", _READ, "Show how served models are doing"),
+    Verb(
+        "monitor", "", "workbench.monitor.watch:list_monitors", _READ, "Show how served models are doing",
+        empty="Nothing was released yet that could be watched: mlops release <review>",
+    ),
     Verb("monitor", "check", "workbench.monitor.watch:check_channel", _OPERATE, "Look for drift now", ("channel",)),
-    Verb("alerts", "", "workbench.monitor.alerts:list_alerts", _READ, "List alerts, the most urgent first"),
+    Verb(
+        "alerts", "", "workbench.monitor.alerts:list_alerts", _READ, "List alerts, the most urgent first",
+        empty="No alerts.",
+    ),
     Verb("alerts", "acknowledge", "workbench.monitor.alerts:acknowledge", _OPERATE, "Take an alert on", ("alert",)),
     Verb("alerts", "resolve", "workbench.monitor.alerts:resolve", _OPERATE, "Close an alert", ("alert",)),
     Verb("report", "", "workbench.project.report:write_report", _RUN, "Write the one-page HTML report"),
     # journal
     Verb("audit", "verify", "workbench.project.audit:verify_journal", _READ, "Walk the journal's chain"),
-    Verb("audit", "log", "workbench.project.audit:list_events", _READ, "List what happened", short=(("n", "limit"),)),
+    Verb(
+        "audit", "log", "workbench.project.audit:list_events", _READ, "List what happened", short=(("n", "limit"),),
+        empty="Nothing has happened yet.",
+    ),
     Verb(
         "audit", "erase", "workbench.project.audit_erasure:erase_payload", _OPERATE,
         "Erase what an event says; the chain stays whole", ("seq",), (("m", "reason"),),

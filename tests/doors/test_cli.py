@@ -66,6 +66,11 @@ def test_errors_are_json_where_json_is_wanted(blank_project: Project) -> None:
     assert problem["hint"]
 
 
+def test_an_empty_answer_is_one_line_that_fits(blank_project: Project) -> None:
+    assert mlops(blank_project.root, "alerts").stdout == "No alerts.\n"
+    assert mlops(blank_project.root, "runs").stdout == "No runs yet: mlops run <notebook>\n"
+
+
 def test_results_are_json_where_json_is_wanted(blank_project: Project) -> None:
     done = mlops(blank_project.root, "status", "--json")
     assert done.returncode == 0, done.stderr

@@ -72,6 +72,15 @@ def test_a_line_becomes_a_call() -> None:
             "review check, review compare, review draft, review override, review post-review, review waive, "
             "review comment",
         ),
+        ("nosuch", "verb-unknown", "mlops --help"),
+        ("nosuch thing", "verb-unknown", "mlops --help"),
+        ("review aprove x", "verb-unknown", "did you mean 'review approve'?"),
+        ("reviw aprove x", "verb-unknown", "did you mean 'review approve'?"),
+        ("inti my-project", "verb-unknown", "did you mean 'init'?"),
+        ("alerts resolv al-1", "option-unknown", "did you mean 'alerts resolve'?"),
+        ("--project p status", "option-misplaced", "write it after the command: mlops status --project p"),
+        ("--json review show x", "option-misplaced", "write it after the command: mlops review show x --json"),
+        ("--project p", "option-misplaced", "mlops --help"),
         ("run", "argument-missing", "mlops run --help"),
         ("run a.ipynb --tagret local", "option-unknown", "did you mean '--target'?"),
         ("run a.ipynb -p depth", "argument-wrong", "mlops run --help"),
@@ -125,3 +134,19 @@ def test_there_is_one_way_not_to_wait(words: str) -> None:
     assert "-wait" not in shown_help(words)
     assert "--wait" not in options_of(find_verb(words))
     assert parse([*words.split(), "x", "--no-wait"]).arguments["wait"] is False
+
+
+def test_an_empty_answer_says_what_it_means() -> None:
+    assert find_verb("policy lint").said_of_nothing(()) == "Nothing wrong was found."
+    assert find_verb("gate watch").said_of_nothing(()) == "Nothing was moved past the gate."
+    assert find_verb("alerts").said_of_nothing({"state": "OPEN"}) == "No alerts."
+    assert find_verb("runs").said_of_nothing({"limit": 5}) == "No runs yet: mlops run <notebook>"
+    assert find_verb("runs").said_of_nothing({"query": "metrics.f1 > 0.9"}) == "Nothing matches."
+    assert find_verb("policy try").said_of_nothing({"path": "x"}).startswith("No reviews to judge yet")
+
+
+@pytest.mark.parametrize("verb", VERBS, ids=lambda verb: verb.words)
+def test_what_an_empty_answer_names_is_a_command(verb: Verb) -> None:
+    _, is_named, command = verb.empty.partition(": mlops ")
+    if is_named:
+        assert parse(command.split()).verb

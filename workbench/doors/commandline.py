@@ -8,10 +8,12 @@ from __future__ import annotations
 
 import argparse
 import re
+import shlex
 import types
 import typing
 from collections.abc import Sequence
 from dataclasses import dataclass
+from difflib import get_close_matches
 from inspect import Parameter
 from pathlib import Path
 from typing import Any, NoReturn
@@ -50,7 +52,7 @@ def parse(words: Sequence[str]) -> Call:
 
     Raises:
         NotFoundError: ``verb-unknown``.
-        UsageError: ``option-unknown``, ``argument-missing`` or ``argument-wrong``.
+        UsageError: ``option-misplaced``, ``option-unknown``, ``argument-missing`` or ``argument-wrong``.
     """
     _require_text(words)
     verb, rest = split_verb(words)
@@ -72,10 +74,33 @@ def split_verb(words: Sequence[str]) -> tuple[Verb, Sequence[str]]:
         verb = known.get(" ".join(words[:length]))
         if verb and len(words) >= length:
             return verb, words[length:]
-    named = " ".join(words[:2])
-    siblings = [verb.words for verb in VERBS if words and verb.noun == words[0]]
-    hint = f"known: {', '.join(siblings)}" if siblings else did_you_mean(named, [*known, *(v.noun for v in VERBS)])
-    raise NotFoundError("verb-unknown", f"There is no command '{named}'", hint)
+    if words and words[0].startswith("-"):
+        raise UsageError("option-misplaced", f"'{words[0]}' stands before the command", _put_behind(words))
+    raise NotFoundError("verb-unknown", f"There is no command '{' '.join(words[:2])}'", _nearest(words))
+
+
+def _put_behind(words: Sequence[str]) -> str:
+    """Say how a line reads whose options stand before its command."""
+    known = {verb.words for verb in VERBS}
+    for start in range(1, len(words)):
+        for length in (2, 1):
+            if " ".join(words[start : start + length]) in known:
+                return f"write it after the command: mlops {shlex.join([*words[start:], *words[:start]])}"
+    return "mlops --help"
+
+
+def _nearest(words: Sequence[str]) -> str:
+    """Say which command was meant: the noun first, then among its own verbs."""
+    nouns = sorted({verb.noun for verb in VERBS})
+    close = get_close_matches(words[0], nouns, n=1) if words else []
+    if not close:
+        return "mlops --help"
+    family = {verb.verb: verb.words for verb in VERBS if verb.noun == close[0]}
+    if nearest := get_close_matches(words[1], filter(None, family), n=1) if words[1:] else []:
+        return f"did you mean '{family[nearest[0]]}'?"
+    if "" in family:
+        return f"did you mean '{close[0]}'?"
+    return f"known: {', '.join(family.values())}"
 
 
 def overview() -> str:
@@ -90,8 +115,8 @@ def overview() -> str:
             "",
             *lines,
             "",
-            "mlops COMMAND --help explains one. Exit codes: 0 done, 1 denied or failed, 2 wrong input, 3 unknown or",
-            "storage, 4 pending, 5 integrity.",
+            "mlops COMMAND --help explains one. Exit codes: 0 done, 1 denied or failed, 2 wrong input or no such",
+            "thing, 3 no result, or storage or a server out of reach, 4 pending, 5 integrity.",
         ]
     )
 
@@ -118,7 +143,11 @@ class _Parser(argparse.ArgumentParser):
         if match := re.match(r"unrecognized arguments: (\S+)", message):
             code, message = "option-unknown", f"'mlops {self.verb_words}' does not know '{match[1]}'"
             options = [option for action in self._actions for option in action.option_strings]
-            hint = did_you_mean(match[1], options) if match[1].startswith("-") else hint
+            siblings = {verb.verb: verb.words for verb in VERBS if verb.noun == self.verb_words and verb.verb}
+            if match[1].startswith("-"):
+                hint = did_you_mean(match[1], options)
+            elif nearest := get_close_matches(match[1], siblings, n=1):  # of 'alerts resolv' the noun is a command, too
+                hint = f"did you mean '{siblings[nearest[0]]}'?"
         raise UsageError(code, message, hint)
 
 

@@ -15,10 +15,10 @@ from workbench.contract.sweep import TrialCard
 from workbench.doors.table import fields_of, first_line, heading, is_card, lines_of, local_time, nested_of, rows_of
 
 
-def render(value: Any) -> str:
-    """Return a verb's result as text."""
+def render(value: Any, nothing: str = "There is nothing to show.") -> str:
+    """Return a verb's result as text; ``nothing`` is said where it is an empty list."""
     if isinstance(value, tuple):
-        return render_table(value) if value else "Nothing yet."
+        return render_table(value) if value else nothing
     if not is_card(value):
         return str(value)
     fields = fields_of(value)

@@ -70,7 +70,7 @@ def _run(words: Sequence[str]) -> int:
 
         print(json.dumps(to_json(result), ensure_ascii=False, indent=2))
     else:
-        print(render(result))
+        print(render(result, call.verb.said_of_nothing(call.arguments)))
     return 0
 
 

@@ -49,7 +49,7 @@ def register(shell: InteractiveShell) -> None:
 def html(value: Any) -> str:
     """Return a card or a tuple of cards as HTML."""
     if isinstance(value, tuple):
-        return _table(value) if value else "<em>Nothing yet.</em>"
+        return _table(value) if value else "<em>There is nothing to show.</em>"
     rows = "".join(f"<tr>{_th(heading(name))}{_td(text)}</tr>" for name, text in fields_of(value))
     nested = "".join(f"<p><b>{escape(heading(name))}</b></p>{_table(cards)}" for name, cards in nested_of(value))
     lines = "".join(
