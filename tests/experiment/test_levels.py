@@ -97,6 +97,9 @@ def test_each_level_stands_on_the_one_below(results, level) -> None:
 def test_a_clean_run_is_restorable_and_says_so_once(versioned, tmp_path) -> None:
     run = make_run(versioned, tmp_path)
     proof = verify(versioned, run)
+    said = {(item.level, item.name): item.summary for item in proof.evidence}
+    assert said["R1", "reads"] == "The only file it read is versioned"
+    assert said["R2", "inputs"] == "Its only input re-hashes to what was recorded"
     assert (proof.level, proof.recorded_level, proof.is_stale, proof.mismatches) == ("R2", "R0", False, ()), proof
     kept = json.loads(next((versioned.state_dir / "artifacts").rglob("evidence/R2.json")).read_bytes())
     assert (kept["level"], kept["result"], kept["run"]) == ("R2", "pass", run)

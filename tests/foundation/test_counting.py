@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from workbench.foundation.counting import counted
+from workbench.foundation.counting import by_count, counted
 
 
 @pytest.mark.parametrize(
@@ -21,3 +21,7 @@ from workbench.foundation.counting import counted
 )
 def test_a_number_with_its_noun(said: str, expected: str) -> None:
     assert said == expected
+
+
+def test_a_whole_sentence_for_a_number() -> None:
+    assert [by_count(count, "none", "one", "many") for count in (0, 1, 2)] == ["none", "one", "many"]

@@ -13,3 +13,8 @@ def counted(count: float, noun: str, plural: str = "") -> str:
     """
     number = f"{count:,}" if isinstance(count, int) else f"{count:g}"
     return f"{number} {noun if count == 1 else plural or noun + 's'}"
+
+
+def by_count(count: int, none: str, one: str, many: str) -> str:
+    """Return the sentence that fits a number. What is translated is written whole: languages bend other words."""
+    return none if count == 0 else one if count == 1 else many

@@ -7,6 +7,7 @@ from workbench.contract.status import RunState
 from workbench.experiment.levels.commit import committed_bytes, committed_digests
 from workbench.experiment.levels.facts import RunFacts, cells_of
 from workbench.experiment.levels.judgement import Judgement, listed
+from workbench.foundation.counting import by_count
 from workbench.foundation.project import Project
 
 _AGAIN = "restart the kernel, run all cells, or run it as a job: mlops run"
@@ -28,7 +29,13 @@ def _judge_cells(facts: RunFacts, judged: Judgement) -> None:
     elif facts.state is not RunState.FINISHED:
         judged.failed("R1", "cells", f"The run ended as {facts.state}", "run it again: mlops run")
     else:
-        judged.passed("R1", "cells", f"All {len(facts.cells) or ''} cells ran without an error".replace("  ", " "))
+        summary = by_count(
+            len(facts.cells),
+            "All cells ran without an error",
+            "Its only cell ran without an error",
+            f"All {len(facts.cells)} cells ran without an error",
+        )
+        judged.passed("R1", "cells", summary)
 
 
 def _judge_order(facts: RunFacts, judged: Judgement) -> None:
@@ -41,7 +48,9 @@ def _judge_order(facts: RunFacts, judged: Judgement) -> None:
                 "R1", "cell", finding.cell, recorded="run once, in order", found=finding.kind, detail=finding.detail
             )
         kinds = listed(sorted({finding.kind for finding in facts.findings}))
-        judged.failed("R1", "order", f"Hidden state: {len(facts.findings)} cells were {kinds}", _AGAIN)
+        count = len(facts.findings)
+        one, many = f"Hidden state: 1 cell was {kinds}", f"Hidden state: {count} cells were {kinds}"
+        judged.failed("R1", "order", by_count(count, many, one, many), _AGAIN)
     else:
         judged.passed("R1", "order", "Each cell ran once, from top to bottom, as it stands in the notebook")
 
@@ -83,7 +92,9 @@ def _judge_notebook(project: Project, facts: RunFacts, judged: Judgement) -> Non
         judged.unknown("R1", "code", "Nobody noted which cells ran", "run it as a job: mlops run")
     elif any(cell.link == facts.chain for cell in committed):
         count = next(cell.index for cell in committed if cell.link == facts.chain)
-        judged.passed("R1", "code", f"The {count} cells that ran are those of commit {short}")
+        many = f"The {count} cells that ran are those of commit {short}"
+        one = f"The only cell that ran is that of commit {short}"
+        judged.passed("R1", "code", by_count(count, many, one, many))
     else:
         differing = compare_cells(tuple(c.source for c in committed), tuple(c.source for c in facts.cells))
         cell, was, now = differing or ("cells", f"commit {short}", "other cells")
@@ -136,7 +147,10 @@ def _judge_reads(project: Project, facts: RunFacts, judged: Judgement) -> None:
         hint = f"mlops data snapshot {' '.join(paths[:3])}, commit the .dvc files, then run again"
         judged.failed("R1", "reads", f"Read but not versioned: {listed(paths)}", hint)
     elif not facts.has_all_inputs:
-        judged.unknown("R1", "reads", f"It read more than the {len(facts.inputs)} files that were recorded")
+        many = f"It read more than the {len(facts.inputs)} files that were recorded"
+        one = "It read more than the one file that was recorded"
+        judged.unknown("R1", "reads", by_count(len(facts.inputs), many, one, many))
     else:
         count = len(facts.inputs)
-        judged.passed("R1", "reads", f"All {count} files it read are versioned" if count else "It read no file")
+        one, many = "The only file it read is versioned", f"All {count} files it read are versioned"
+        judged.passed("R1", "reads", by_count(count, "It read no file", one, many))

@@ -10,6 +10,7 @@ from workbench.experiment.levels.facts import RunFacts
 from workbench.experiment.levels.judgement import Judgement, listed
 from workbench.experiment.levels.restorable import compare_environments
 from workbench.experiment.levels.suspects import name_suspects
+from workbench.foundation.counting import by_count
 
 
 def judge_replays(facts: RunFacts, replays: Sequence[RunFacts], tolerance: float, judged: Judgement) -> None:
@@ -35,7 +36,13 @@ def _judge_chain(facts: RunFacts, replay: RunFacts, judged: Judgement) -> None:
         judged.unknown("R3", "chain", "Nobody noted which cells ran", "run it as a job: mlops run")
         return
     if facts.chain in (replay.chain, *(cell.link for cell in replay.cells)):
-        judged.passed("R3", "chain", f"The replay ran the same {len(facts.cells) or ''} cells".replace("  ", " "))
+        summary = by_count(
+            len(facts.cells),
+            "The replay ran the same cells",
+            "The replay ran the same single cell",
+            f"The replay ran the same {len(facts.cells)} cells",
+        )
+        judged.passed("R3", "chain", summary)
         return
     differing = compare_cells(tuple(c.source for c in facts.cells), tuple(c.source for c in replay.cells))
     cell, was, now = differing or ("cells", facts.chain, replay.chain)
@@ -69,7 +76,8 @@ def _judge_reads(facts: RunFacts, replay: RunFacts, judged: Judgement) -> None:
     if differing:
         judged.failed("R3", "reads", f"The replay read something else: {listed(differing)}")
     else:
-        judged.passed("R3", "reads", f"The replay read the same {len(before)} files")
+        one, many = "The replay read the same file", f"The replay read the same {len(before)} files"
+        judged.passed("R3", "reads", by_count(len(before), "The replay read no file either", one, many))
 
 
 def _judge_parameters(facts: RunFacts, replay: RunFacts, judged: Judgement) -> None:
@@ -82,7 +90,9 @@ def _judge_parameters(facts: RunFacts, replay: RunFacts, judged: Judgement) -> N
     if differing:
         judged.failed("R3", "parameters", f"The replay recorded other parameters: {listed(differing)}")
     else:
-        judged.passed("R3", "parameters", f"The replay recorded the same {len(names)} parameters")
+        none, one = "The replay recorded no parameter either", "The replay recorded the same parameter"
+        many = f"The replay recorded the same {len(names)} parameters"
+        judged.passed("R3", "parameters", by_count(len(names), none, one, many))
 
 
 def _judge_metrics(facts: RunFacts, replays: Sequence[RunFacts], tolerance: float, judged: Judgement) -> None:
@@ -116,10 +126,13 @@ def _judge_metrics(facts: RunFacts, replays: Sequence[RunFacts], tolerance: floa
         said = ", ".join(f"{other:.6g}" for other in found) or "nothing"
         judged.failed("R4", "metrics", f"{name} was {facts.results[name]:.6g} and comes out as {said}")
     elif spread:
-        summary = f"All {len(facts.results)} metrics come out again, {listed(spread)} within the spread of the replays"
-        judged.passed("R4", "metrics", summary)
+        one = "The only metric comes out again, within the spread of the replays"
+        many = f"All {len(facts.results)} metrics come out again, {listed(spread)} within the spread of the replays"
+        judged.passed("R4", "metrics", by_count(len(facts.results), many, one, many))
     else:
-        judged.passed("R4", "metrics", f"All {len(facts.results)} metrics come out again within {tolerance:g}")
+        one = f"The only metric comes out again within {tolerance:g}"
+        many = f"All {len(facts.results)} metrics come out again within {tolerance:g}"
+        judged.passed("R4", "metrics", by_count(len(facts.results), many, one, many))
 
 
 def is_close(value: float, other: float, tolerance: float) -> bool:

@@ -10,6 +10,7 @@ from workbench.experiment.capture.environment import environment
 from workbench.experiment.levels.facts import RunFacts
 from workbench.experiment.levels.judgement import Judgement, listed
 from workbench.foundation.canonical import digest_file
+from workbench.foundation.counting import by_count
 
 
 def judge_inputs(facts: RunFacts, folder: Path, judged: Judgement, *, is_own: bool = True) -> bool:
@@ -30,9 +31,8 @@ def judge_inputs(facts: RunFacts, folder: Path, judged: Judgement, *, is_own: bo
         judged.differs("R2", "input", item.path, recorded=item.digest or "unknown", found=found or "missing")
     if not wrong:
         count = len(facts.inputs)
-        judged.passed(
-            "R2", "inputs", f"All {count} inputs re-hash to what was recorded" if count else "It read no file"
-        )
+        one, many = "Its only input re-hashes to what was recorded", f"All {count} inputs re-hash to what was recorded"
+        judged.passed("R2", "inputs", by_count(count, "It read no file", one, many))
         return True
     item, found = wrong[0]
     hint = f"keep it as a dataset version (mlops data snapshot {item.path}), commit its .dvc file, then run again"

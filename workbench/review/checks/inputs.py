@@ -10,6 +10,7 @@ from workbench.contract.status import CheckResult
 from workbench.experiment.levels.facts import read_facts
 from workbench.experiment.levels.judgement import LEVELS, listed
 from workbench.experiment.levels.standing import why_fallen
+from workbench.foundation.counting import by_count
 from workbench.foundation.errors import UnknownResultError
 from workbench.review.checks.check import CheckInput, Outcome
 
@@ -49,5 +50,7 @@ def check(given: CheckInput) -> Outcome:
         hint = "mlops data snapshot, then train again on what it recorded, read with pandas"
         raise UnknownResultError("inputs-unknown", f"The run recorded {said}", hint)
     versions = listed(sorted({item.dataset_version for item in known}))
-    summary = f"All {len(known)} inputs are dataset versions ({versions}); the run is {level}"
+    one = f"The only input is a dataset version ({versions}); the run is {level}"
+    many = f"All {len(known)} inputs are dataset versions ({versions}); the run is {level}"
+    summary = by_count(len(known), many, one, many)
     return Outcome(CheckResult.PASS, summary, _TOOL, figures, evidence)

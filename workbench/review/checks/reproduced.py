@@ -32,6 +32,7 @@ from workbench.execute.reproduce import prove
 from workbench.experiment.levels.facts import RunFacts, read_facts
 from workbench.experiment.levels.replayed import is_close
 from workbench.experiment.store.models import download_model
+from workbench.foundation.counting import by_count
 from workbench.foundation.errors import NotFoundError, UnknownResultError
 from workbench.foundation.project import Project
 from workbench.review.candidate import REWRITTEN_FILES
@@ -118,7 +119,9 @@ def _compare(given: CheckInput, facts: RunFacts, job: JobCard, tool: str, eviden
     if math.isnan(unlike):
         hint = f"the notebook has to save '{given.model}' whenever it runs"
         raise UnknownResultError("replay-without-model", f"The metrics come out again, but {same_words}", hint)
-    summary = f"All {len(before)} metrics come out again within {rule.tolerance:g}; {same_words}"
+    one = f"The only metric comes out again within {rule.tolerance:g}; {same_words}"
+    many = f"All {len(before)} metrics come out again within {rule.tolerance:g}; {same_words}"
+    summary = by_count(len(before), many, one, many)
     if unlike > rule.tolerance:
         return Outcome(CheckResult.FAIL, summary, tool, figures, evidence)
     return Outcome(CheckResult.PASS, summary, tool, figures, evidence)
