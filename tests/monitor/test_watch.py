@@ -10,7 +10,7 @@ import pytest
 
 from workbench.foundation.errors import IntegrityError, NotFoundError, UsageError
 from workbench.foundation.project import Project
-from workbench.monitor import verdict
+from workbench.monitor import verdict, watch
 from workbench.monitor.alerts import list_alerts
 from workbench.monitor.watch import check_channel, list_monitors
 
@@ -114,6 +114,15 @@ def test_two_drifted_windows_raise_one_alert_that_names_reason_and_next_step(pro
 
 
 @pytest.mark.checklist("S1-04")
+def test_whoever_is_to_be_told_is_told_by_the_check_itself(project, served, normal_rows, monkeypatch):
+    """Without a Jupyter server nobody else would start the delivery."""
+    waiting: list[int] = []
+    monkeypatch.setattr(watch, "announce", lambda told: waiting.append(len(_events(told, "alert.raised"))))
+    served.append(_hot(normal_rows(1500)))
+    check_channel(project, CHANNEL)
+    assert waiting == [1]
+
+
 def test_predictions_that_shift_while_inputs_stay_raise_their_own_alert(project, served, normal_rows):
     served.append(normal_rows(1000), np.arange(1000) % 5 < 2)
     (alert,) = check_channel(project, CHANNEL).alerts

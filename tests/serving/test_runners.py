@@ -43,6 +43,18 @@ def test_start_is_idempotent_and_stop_too(stopped_afterwards, kit):
     assert [event.kind for event in project.journal.events(kind="runner.*")] == ["runner.started", "runner.stopped"]
 
 
+def test_a_runner_that_wants_a_token_is_seen_by_a_shell_without_it(stopped_afterwards, kit, monkeypatch):
+    project = stopped_afterwards.project
+    stopped_afterwards.release(stopped_afterwards.grant(kit.plain))
+    monkeypatch.setenv("WORKBENCH_RUNNER_TOKEN", "s3cret")
+    card = start_runner(project, CHANNEL)
+    monkeypatch.delenv("WORKBENCH_RUNNER_TOKEN")
+    (seen,) = list_runners(project)
+    assert (seen.is_running, seen.pid, seen.release) == (True, card.pid, "")
+    assert "WORKBENCH_RUNNER_TOKEN" in seen.refusal
+    assert start_runner(project, CHANNEL).pid == card.pid
+
+
 def test_a_killed_runner_is_seen_and_started_again(stopped_afterwards):
     project = stopped_afterwards.project
     card = start_runner(project, CHANNEL)

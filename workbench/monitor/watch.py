@@ -16,6 +16,7 @@ from workbench.foundation.errors import ConflictError, NotFoundError, UsageError
 from workbench.foundation.journal import Record
 from workbench.foundation.project import Project
 from workbench.monitor import alarm, alerts
+from workbench.review.notices.delivery import announce
 
 if TYPE_CHECKING:
     from workbench.monitor.windows import PredictionLog
@@ -67,6 +68,7 @@ def check_channel(project: Project, channel: str) -> MonitorCard:
     for log in find_logs(project.state_dir / "predictions", channel):
         _record_windows(project, _Watched(channel, log, log.model_digest == current[channel]))
     alerts.retire_alerts(project, channel, current[channel])
+    announce(project)
     return _card(project, channel, current[channel])
 
 

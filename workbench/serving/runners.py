@@ -13,6 +13,7 @@ import os
 import signal
 import time
 from dataclasses import dataclass
+from http import HTTPStatus
 from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
@@ -144,7 +145,7 @@ def await_release(project: Project, channel: str, release: str, started: float) 
     deadline = time.monotonic() + _START_S
     while inspect_lease(lease_path(project, channel)).is_alive and time.monotonic() < deadline:
         figures = _ask(_address(project, channel).get("url", ""))
-        if figures is None:
+        if figures is None or figures is _UNSEEN:
             return Outcome()
         if figures["release"] == release:
             return Outcome(after_ms=round((time.perf_counter() - started) * 1000, 1))
@@ -201,8 +202,14 @@ def _address(project: Project, channel: str) -> dict[str, Any]:
     return found if isinstance(found, dict) else {}
 
 
+_UNSEEN = {
+    **{"model_digest": "", "release": "", "swaps": 0, "requests": 0, "failures": 0, "p50_ms": 0.0, "p99_ms": 0.0},
+    "refusal": f"it was started with a token, without which it shows nothing: set {TOKEN_VARIABLE}",
+}
+
+
 def _ask(url: str) -> dict[str, Any] | None:
-    """Return a runner's figures; None where it does not answer."""
+    """Return a runner's figures, without any where it wants a token; None where it does not answer."""
     if not url:
         return None
     parts = urlsplit(url)
@@ -211,7 +218,9 @@ def _ask(url: str) -> dict[str, Any] | None:
     try:
         connection.request("GET", "/workbench/figures", headers={"authorization": f"Bearer {token}"} if token else {})
         response = connection.getresponse()
-        found = json.loads(response.read()) if response.status == 200 else None
+        if response.status == HTTPStatus.UNAUTHORIZED:
+            return _UNSEEN
+        found = json.loads(response.read()) if response.status == HTTPStatus.OK else None
     except (OSError, http.client.HTTPException, ValueError):
         return None
     finally:

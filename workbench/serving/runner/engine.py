@@ -97,7 +97,11 @@ class OnnxEngine:
         except _ENGINE_ERRORS as error:
             hint = "ask row by row to find which it is; the model was made for other values"
             raise UsageError("rows-refused", f"The model cannot compute these rows: {error}", hint) from error
-        answer = Answer(found[0], found[1]) if self._is_classifier else Answer(found[0].reshape(-1), None)
+        if self._is_classifier:
+            between = np.minimum(np.maximum(found[1], 0), 1)  # sums of trees in float32 leave it by a little
+            answer = Answer(found[0], between)
+        else:
+            answer = Answer(found[0].reshape(-1), None)
         with np.errstate(invalid="ignore"):  # one sum is cheaper than a look at every value
             is_finite = math.isfinite(np.add.reduce(found[-1], axis=None, dtype=np.float64))
         if not is_finite:
