@@ -38,10 +38,10 @@ def put(world, text: str) -> None:
     [
         ({"required": tuple(n for n in CHECK_NAMES if n != "metric")}, "no longer requires 'metric'"),
         ({"waivable": ("metric",)}, "lets 'metric' be waived"),
-        ({"approvals": 1}, "asks for 1 approvals"),
+        ({"approvals": 1}, "asks for 1 approval, not 2"),
         ({"allow_self": True}, "lets authors approve"),
         ({"after": ""}, "no longer comes after"),
-        ({"soak_h": 1.0}, "soaks for 1 hours"),
+        ({"soak_h": 1.0}, "soaks for 1 hour, not"),
         ({"expires_days": None}, "count for longer"),
         ({"expires_days": 31.0}, "count for longer"),
         ({"groups": {}}, "no longer asks group 'privacy'"),
