@@ -1,7 +1,7 @@
 import type { ILineage, ILineageNode } from '../../api/contract';
 
 /** Size of a node and of the room between nodes, in pixels. */
-export const NODE = { width: 172, height: 42, gapX: 52, gapY: 12 } as const;
+export const NODE = { width: 172, height: 42, gapX: 44, gapY: 12 } as const;
 
 /** A node in its place. */
 export interface IPlaced {

@@ -78,7 +78,10 @@ function ProjectMissing(props: { room: IRoom; folder: string }): JSX.Element {
           'It brings real sensor readings and two notebooks. Or, for your own work:'
         )}
       </p>
-      <Command room={props.room} text="mlops init my-project --template blank" />
+      <Command
+        room={props.room}
+        text="mlops init my-project --template blank"
+      />
     </>
   );
 }
