@@ -1,18 +1,20 @@
 """Writing runs into a real MLflow store."""
 
+import errno
 import os
 import sqlite3
 import subprocess
 import sys
 import textwrap
 from dataclasses import replace
+from pathlib import Path
 
 import pytest
 
 from workbench.experiment.levels.facts import read_artifact
 from workbench.experiment.runs import list_runs, show_run
 from workbench.experiment.store import tracking
-from workbench.experiment.store.artifacts import local_folder
+from workbench.experiment.store.artifacts import local_artifacts, local_folder
 from workbench.experiment.store.client import tracking_client
 from workbench.experiment.store.creation import ensure_store
 from workbench.experiment.store.models import download_model, register_version, set_alias
@@ -178,6 +180,26 @@ def test_a_server_that_does_not_answer_is_an_error(project, monkeypatch):
     with pytest.raises(WorkbenchError) as refusal:
         tracking.start_run(elsewhere)
     assert refusal.value.code == "tracking-unavailable"
+
+
+@pytest.mark.parametrize(("fault", "is_said"), [(errno.EIO, True), (errno.ENOENT, False)])
+def test_a_folder_of_artifacts_that_cannot_be_listed_is_said(tmp_path, monkeypatch, fault, is_said):
+    (tmp_path / "models" / "m").mkdir(parents=True)
+    (tmp_path / "a.txt").touch()
+    real = os.scandir
+
+    def fail(path):
+        if Path(path).name == "models":
+            raise OSError(fault, os.strerror(fault), str(path))
+        return real(path)
+
+    assert local_artifacts(str(tmp_path)) == ("a.txt",)
+    monkeypatch.setattr(os, "scandir", fail)
+    if is_said:
+        with pytest.raises(StorageError, match="file-not-readable"):
+            local_artifacts(str(tmp_path))
+    else:  # somebody purges the run
+        assert local_artifacts(str(tmp_path)) == ()
 
 
 def test_nothing_lands_in_the_working_directory(project, monkeypatch, tmp_path):

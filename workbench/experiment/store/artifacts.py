@@ -5,6 +5,8 @@ from __future__ import annotations
 from pathlib import Path
 from urllib.parse import unquote, urlsplit
 
+from workbench.foundation.errors import read_errors
+
 
 def local_folder(artifact_uri: str) -> Path | None:
     """Return the folder that an artifact URI names, or None where it is not on this machine."""
@@ -15,11 +17,19 @@ def local_folder(artifact_uri: str) -> Path | None:
 
 
 def local_artifacts(artifact_uri: str) -> tuple[str, ...] | None:
-    """Return the relative POSIX paths of all files below, sorted, or None where it is not on this machine."""
+    """Return the relative POSIX paths of all files below, sorted, or None where it is not on this machine.
+
+    Raises:
+        StorageError: ``file-not-readable``.
+    """
     folder = local_folder(artifact_uri)
     if folder is None:
         return None
-    return tuple(sorted(p.relative_to(folder).as_posix() for p in folder.rglob("*") if p.is_file()))
+    try:
+        with read_errors(folder):
+            return tuple(sorted(p.relative_to(folder).as_posix() for p in folder.rglob("*") if p.is_file()))
+    except FileNotFoundError:  # it is being purged
+        return ()
 
 
 def within(folder: Path, path: str) -> Path | None:
