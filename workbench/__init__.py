@@ -14,10 +14,16 @@ The names are imported when first used, so importing this package costs next to 
 
 from __future__ import annotations
 
+import os
 from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 __version__ = "0.1.0"
+
+# Nobody is told what is done here, unless the user's own environment says so. This has to stand before the libraries
+# are imported: from 1.29 on ONNX Runtime tells its maker which models are opened, by name and digest, on which machine.
+for _name in ("ORT_DISABLE_TELEMETRY", "MLFLOW_DISABLE_TELEMETRY", "DVC_NO_ANALYTICS"):
+    os.environ.setdefault(_name, "1")
 
 if TYPE_CHECKING:
     from IPython.core.interactiveshell import InteractiveShell

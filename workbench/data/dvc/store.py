@@ -8,7 +8,6 @@ after 3 s; here a busy one is waited for.
 from __future__ import annotations
 
 import logging
-import os
 import sqlite3
 import time
 from collections.abc import Callable, Iterator
@@ -287,6 +286,5 @@ def _first_line(error: Exception) -> str:
 
 
 def _quiet_dvc() -> None:
-    os.environ.setdefault("DVC_NO_ANALYTICS", "true")
     for name in _LOGGERS:
         logging.getLogger(name).setLevel(logging.ERROR)

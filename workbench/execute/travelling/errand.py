@@ -129,6 +129,7 @@ class Errand:
             "WORKBENCH_OUTBOX": str(self.folder / "outbox.jsonl"),
             "WORKBENCH_BESIDE": str(self.folder),
             "MLFLOW_DISABLE_TELEMETRY": "true",
+            "ORT_DISABLE_TELEMETRY": "1",
             "GIT_PYTHON_REFRESH": "quiet",
         }
         if where.get("uri"):

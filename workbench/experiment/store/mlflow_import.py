@@ -1,4 +1,4 @@
-"""Import mlflow, which takes seconds: without telemetry, logs of migrations and links with emoji."""
+"""Import mlflow, which takes seconds: without logs of migrations and links with emoji."""
 
 from __future__ import annotations
 
@@ -7,7 +7,6 @@ import os
 from typing import Any
 
 _ENVIRONMENT = {
-    "MLFLOW_DISABLE_TELEMETRY": "true",
     "MLFLOW_SUPPRESS_PRINTING_URL_TO_STDOUT": "true",
     "MLFLOW_ENABLE_ARTIFACTS_PROGRESS_BAR": "false",
     "GIT_PYTHON_REFRESH": "quiet",
