@@ -70,10 +70,14 @@ def assert_alike(here: dict[str, CheckReport], there: dict[str, CheckReport], be
         assert ", job jb-" in report.where
 
 
-WORLDS = [pytest.param(name, marks=pytest.mark.xdist_group(f"world-{name}")) for name in ("neighbour", "ssh", "slurm")]
+# Each in the one worker that has this world: a second one in a process would find the first one's adapter.
+NEIGHBOUR, SSH, SLURM, PODS = (
+    pytest.param(name, marks=pytest.mark.xdist_group(f"world-{name}"))
+    for name in ("neighbour", "ssh", "slurm", "kubernetes")
+)
 
 
-@pytest.mark.parametrize("world", WORLDS, indirect=True, scope="session")
+@pytest.mark.parametrize("world", [NEIGHBOUR, SSH, SLURM], indirect=True, scope="session")
 def test_a_model_that_fails_here_fails_there(bench: Bench, tmp_path: Path) -> None:
     project = prepare(bench, tmp_path)
     there = ask(bench, project, "away")
@@ -83,10 +87,7 @@ def test_a_model_that_fails_here_fails_there(bench: Bench, tmp_path: Path) -> No
         assert "no network, own files only, own processes only" in report.where
 
 
-IN_PODS = [pytest.param("kubernetes", marks=pytest.mark.xdist_group("world-kubernetes"))]
-
-
-@pytest.mark.parametrize("world", IN_PODS, indirect=True, scope="session")
+@pytest.mark.parametrize("world", [PODS], indirect=True, scope="session")
 def test_a_pod_that_may_confine_nothing_is_asked_only_where_policy_accepts_less(bench: Bench, tmp_path: Path) -> None:
     """A restricted pod gives no process namespaces of its own; the luggage has to fit into a ConfigMap."""
     project = prepare(bench, tmp_path)
@@ -96,7 +97,7 @@ def test_a_pod_that_may_confine_nothing_is_asked_only_where_policy_accepts_less(
     assert_alike(ask(bench, project, "here"), ask(bench, project, "away-with-less"), bench)
 
 
-@pytest.mark.parametrize("world", ["neighbour"], indirect=True, scope="session")
+@pytest.mark.parametrize("world", [NEIGHBOUR], indirect=True, scope="session")
 def test_a_machine_that_falls_silent_gives_no_result_in_time(bench: Bench, tmp_path: Path) -> None:
     project = prepare(bench, tmp_path, timeout_s=240.0)
     bench.world.cut_link()
