@@ -42,6 +42,10 @@ def test_what_releases_are_verified_from_is_not_erased(world, models, monkeypatc
     (event,) = alice.journal.events(kind="review.requested")
     with pytest.raises(ConflictError, match="payload-needed"):
         erase_payload(alice, event.seq, "please")
+    with alice.journal.transaction() as change:
+        tried = change.append("holdout.tried", "holdout:x", {"digest": "sha256:" + "0" * 64})
+    with pytest.raises(ConflictError, match="payload-needed"):  # or the next try would have all of its alpha back
+        erase_payload(alice, tried.seq, "please")
     with pytest.raises(NotFoundError, match="event-unknown"):
         erase_payload(alice, 10_000, "please")
     with pytest.raises(UsageError, match="reason-missing"):

@@ -42,6 +42,8 @@ def test_policy_and_registry_know_the_same_checks():
         (HEAD.replace('["format"]', "[1]"), "config-wrong-type", ":2", "a list of strings"),
         (HEAD + "allow_self = 1\n", "config-wrong-type", ":4", "true or false"),
         (HEAD + '[stages.production.metric]\ncomparison = "superiour"\n', "policy-value", ":5", "superior"),
+        (HEAD + "expires_days = 1e12\n", "policy-value", "", "at most 36500"),
+        (HEAD + 'after = "staging"\nsoak_h = 1e12\n', "policy-value", "", "0 to 876000"),
         (HEAD + "[stages.production.metric]\nmargin = nan\n", "policy-value", ":5", "0 or more"),
         (HEAD + "[stages.production.metric]\nconfidence = 1.0\n", "policy-value", ":5", "below 1"),
         (HEAD + "[stages.production.metric]\nminimum = nan\n", "policy-value", ":5", "a number"),

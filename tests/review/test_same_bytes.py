@@ -2,10 +2,35 @@
 
 from __future__ import annotations
 
+import errno
+from pathlib import Path
+
 import pytest
 
+from workbench.experiment.runs import reader_of
+from workbench.experiment.store.artifacts import local_folder
+from workbench.experiment.store.rows import RunQuery
 from workbench.foundation.errors import DeniedError
+from workbench.foundation.store import digest_tree
 from workbench.review import checking, reviews
+from workbench.review.candidate import REWRITTEN_FILES, is_unchanged
+
+
+def test_a_run_that_hides_a_file_does_not_hold_its_bytes(world, models, monkeypatch):
+    """Nor does it blind whoever looks at all of them: its author alone owns that file."""
+    alice, run = world.as_("alice"), world.log_model(models.good)
+    (row,) = reader_of(alice).search(RunQuery(limit=1, ids=(run,)))
+    digest = digest_tree(local_folder(row.artifact_uri) / "models" / "faults", exclude=REWRITTEN_FILES)
+    assert is_unchanged(alice, run, "faults", digest)
+    real = Path.open
+
+    def hidden(path, *given, **named):
+        if path.name == "model.onnx":
+            raise PermissionError(errno.EACCES, "Permission denied", str(path))
+        return real(path, *given, **named)
+
+    monkeypatch.setattr(Path, "open", hidden)  # root may read anything
+    assert not is_unchanged(alice, run, "faults", digest)
 
 
 @pytest.mark.checklist("S1-10")
