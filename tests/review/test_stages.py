@@ -144,6 +144,16 @@ def test_production_comes_after_staging_and_a_day(line, clock):
         line.verify(grant)
 
 
+def test_what_nobody_signed_for_is_no_stay_on_a_stage(line):
+    """It was released before a later stage came after this one, so nobody had to sign."""
+    plain = "\n".join(row for row in STAGES.splitlines() if not row.startswith(("after", "soak_h")))
+    line.write(plain)
+    line.release(line.staging, by="dan")
+    line.write(STAGES)
+    with pytest.raises(DeniedError, match="stage-skipped"):
+        line.release(line.production)
+
+
 def _another_model(line: Line, clock: Clock) -> None:
     line.release(line.other)
     clock.wait(1)
