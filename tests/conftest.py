@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import os
 import secrets
 import subprocess
@@ -14,6 +13,7 @@ from pathlib import Path
 
 import pytest
 
+from tests.notebooks import write_notebook
 from workbench.foundation.identity import create_key
 from workbench.foundation.project import Project
 from workbench.project.template import create_project
@@ -67,31 +67,10 @@ def blank_project(tmp_path: Path) -> Project:
     return Project.open(root, actor=AUTHOR, key_path=key)
 
 
-@pytest.fixture(scope="session")
-def write_notebook() -> Callable[..., Path]:
+@pytest.fixture(scope="session", name="write_notebook")
+def _write_notebook() -> Callable[..., Path]:
     """Write a notebook of code cells, the first of them tagged ``parameters`` where given."""
-
-    def write(path: Path, *cells: str, parameters: str = "", kernel: str = "python3") -> Path:
-        sources = [(parameters, ["parameters"])] if parameters else []
-        sources += [(cell, []) for cell in cells]
-        written = [
-            {
-                "cell_type": "code",
-                "id": f"c{number}",
-                "metadata": {"tags": tags},
-                "source": source,
-                "outputs": [],
-                "execution_count": None,
-            }
-            for number, (source, tags) in enumerate(sources)
-        ]
-        metadata = {"kernelspec": {"name": kernel, "language": "python", "display_name": kernel}}
-        notebook = {"cells": written, "metadata": metadata, "nbformat": 4, "nbformat_minor": 5}
-        path.parent.mkdir(parents=True, exist_ok=True)
-        path.write_text(json.dumps(notebook))
-        return path
-
-    return write
+    return write_notebook
 
 
 @dataclass(frozen=True)

@@ -12,7 +12,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.execute.far_jobs import write_notebook
+from tests.notebooks import write_notebook
 from workbench.execute import bundle
 from workbench.execute.bundle import make_bundle, show_bundle
 from workbench.foundation.errors import ConflictError, NotFoundError, UsageError

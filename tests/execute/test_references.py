@@ -13,7 +13,7 @@ from pathlib import Path
 import pytest
 
 from tests.data.storage import S3_KEYS, add_s3, configure, s3
-from tests.execute.far_jobs import write_notebook
+from tests.notebooks import write_notebook
 from workbench.data.places import bucket_of
 from workbench.data.remotes import push
 from workbench.data.versions import snapshot

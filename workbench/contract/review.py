@@ -216,8 +216,8 @@ class Identity:
         principal: Whose it is, usually a mail address.
         fingerprint: ``SHA256:…``.
         public_key: Path of its public half, which may be given away.
-        is_in_force: Whether it may decide already: a new key may once it stands in ``policy/reviewers``.
-        offer: What lists it there, as a command; empty where it is listed.
+        is_in_force: Whether it may decide already; a new key may once it stands in ``policy/reviewers``.
+        offer: What lists it there, as a command.
     """
 
     principal: str

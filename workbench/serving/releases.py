@@ -34,6 +34,7 @@ from workbench.serving.channel import ChannelFile, ChannelName
 from workbench.serving.faults import release_faults
 from workbench.serving.ledger import Promotion
 from workbench.serving.outside import note_registered
+from workbench.serving.promise import verify_channel_file
 from workbench.serving.registering import register
 from workbench.serving.runners import await_release
 from workbench.serving.server_gate import is_enforced
@@ -172,7 +173,6 @@ def _check_watched(project: Project, grant: Grant) -> None:
 
 def _check_servable(project: Project, grant: Grant) -> tuple[str, ...]:
     """Do what a runner will do, so that what it would refuse is never released; return who approved."""
-    from workbench.serving.promise import verify_channel_file
     from workbench.serving.runner.loading import load_served
 
     file = ChannelFile("", grant.channel, grant.model, grant.model_digest, 0, grant.to_json())

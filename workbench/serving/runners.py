@@ -203,7 +203,13 @@ def _address(project: Project, channel: str) -> dict[str, Any]:
 
 
 _UNSEEN = {
-    **{"model_digest": "", "release": "", "swaps": 0, "requests": 0, "failures": 0, "p50_ms": 0.0, "p99_ms": 0.0},
+    "model_digest": "",
+    "release": "",
+    "swaps": 0,
+    "requests": 0,
+    "failures": 0,
+    "p50_ms": 0.0,
+    "p99_ms": 0.0,
     "refusal": f"it was started with a token, without which it shows nothing: set {TOKEN_VARIABLE}",
 }
 

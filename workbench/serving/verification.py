@@ -46,14 +46,15 @@ def verify(project: Project, what: str, into: str = "") -> VerifiedRelease:
 
 def _verify_release(project: Project, what: str, into: str) -> VerifiedRelease:
     folder = None if "@" in what and "/" not in what else expanded(what)  # x@y is a channel, ./x@y a folder
-    channel = _channel_of(project, folder) if folder else str(ChannelName.parse(what))
+    lies_there = digest_tree(folder, exclude=REWRITTEN_FILES) if folder else ""
+    channel = _channel_of(project, folder, lies_there) if folder else str(ChannelName.parse(what))
     file = read_channel(project, channel)
     with held_to():
         approvers = verify_channel_file(project, file, channel)
         for entry in project.store.tree(file.model_digest):
             project.store.read(entry.digest)
         ends = grant_ends(Grant.from_json(file.grant), project.store, load_policy(project))
-    if folder and (lies_there := digest_tree(folder, exclude=REWRITTEN_FILES)) != file.model_digest:
+    if folder and lies_there != file.model_digest:
         raise _unknown(folder, lies_there)  # the channel went on meanwhile, or its file is an old one
     grant = Grant.from_json(file.grant)
     count = _write(project, file.model_digest, expanded(into)) if into else len(project.store.tree(file.model_digest))
@@ -91,9 +92,8 @@ def read_channel(project: Project, channel: str) -> ChannelFile:
         ) from error
 
 
-def _channel_of(project: Project, folder: Path) -> str:
+def _channel_of(project: Project, folder: Path, digest: str) -> str:
     """Return the channel that serves what lies in a folder."""
-    digest = digest_tree(folder, exclude=REWRITTEN_FILES)
     for channel, record in ledger.current_releases(project).items():
         if record.body["model_digest"] == digest:
             return channel

@@ -1637,9 +1637,9 @@ export interface IIdentity {
   readonly fingerprint: string;
   /** Path of its public half, which may be given away. */
   readonly public_key: string;
-  /** Whether it may decide already: a new key may once it stands in `policy/reviewers`. */
+  /** Whether it may decide already; a new key may once it stands in `policy/reviewers`. */
   readonly is_in_force: boolean;
-  /** What lists it there, as a command; empty where it is listed. */
+  /** What lists it there, as a command. */
   readonly offer: string;
 }
 

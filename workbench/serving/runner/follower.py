@@ -17,7 +17,6 @@ from pathlib import Path
 from workbench.foundation.errors import IntegrityError, WorkbenchError
 from workbench.foundation.project import Project
 from workbench.serving.channel import ChannelFile, channel_path
-from workbench.serving.promise import held_to
 from workbench.serving.runner.loading import load_served
 from workbench.serving.runner.served import NO_MODEL_HEADERS, Served
 
@@ -96,10 +95,9 @@ class Follower:
     def _load(self) -> Served | tuple[str, WorkbenchError]:
         release = ""
         try:
-            with held_to():
-                file = ChannelFile.parse(self._path.read_bytes())
-                release = file.release
-                return load_served(self._project, file, self._channel)
+            file = ChannelFile.parse(self._path.read_bytes())
+            release = file.release
+            return load_served(self._project, file, self._channel)
         except WorkbenchError as error:
             return release, error
         except OSError as error:
