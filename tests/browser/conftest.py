@@ -16,12 +16,13 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
-from playwright.sync_api import Browser, Page, sync_playwright
+from playwright.sync_api import Browser, Page, expect, sync_playwright
 
 from tests.browser.chromium import FLAGS, find_chromium
 from tests.conftest import WalkedRoad
 
 REPOSITORY = Path(__file__).parents[2]
+expect.set_options(timeout=20_000)  # ms: other tests have the cores as well; how fast a panel is, benchmarks say
 
 
 @dataclass(frozen=True)

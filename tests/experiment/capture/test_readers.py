@@ -37,20 +37,22 @@ READS = {
         "import duckdb; duckdb.sql(\"FROM read_parquet('parts/*.parquet')\").fetchall()",
     ),
 }
+# Files of their own: the processes run at the same time.
 WRITES = {
     "pandas": (
-        "import pandas as pd; pd.DataFrame({'a': [1]}).to_parquet('made.parquet'); pd.read_parquet('made.parquet')"
+        "import pandas as pd; pd.DataFrame({'a': [1]}).to_parquet('pandas.parquet'); pd.read_parquet('pandas.parquet')"
     ),
     "pyarrow": (
-        "import pyarrow as pa, pyarrow.parquet as pq; pq.write_table(pa.table({'a': [1]}), 'made.parquet');"
-        " pq.read_table('made.parquet')"
+        "import pyarrow as pa, pyarrow.parquet as pq; pq.write_table(pa.table({'a': [1]}), 'pyarrow.parquet');"
+        " pq.read_table('pyarrow.parquet')"
     ),
     "polars": (
-        "import polars as pl; pl.DataFrame({'a': [1]}).write_parquet('made.parquet'); pl.read_parquet('made.parquet')"
+        "import polars as pl; pl.DataFrame({'a': [1]}).write_parquet('polars.parquet');"
+        " pl.read_parquet('polars.parquet')"
     ),
     "duckdb": (
-        "import duckdb; duckdb.sql(\"COPY (SELECT 1) TO 'made.parquet'\");"
-        " duckdb.sql(\"FROM 'made.parquet'\").fetchall()"
+        "import duckdb; duckdb.sql(\"COPY (SELECT 1) TO 'duckdb.parquet'\");"
+        " duckdb.sql(\"FROM 'duckdb.parquet'\").fetchall()"
     ),
 }
 

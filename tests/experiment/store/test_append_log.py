@@ -41,8 +41,12 @@ def run(project):
 
 @pytest.fixture
 def still(monkeypatch):
-    """No thread delivers, so that a test sees each step."""
+    """No thread delivers, so that a test sees each step; nor does the one that an earlier test has begun."""
     monkeypatch.setattr(delivery, "begin", lambda: None)
+    if delivery._thread is not None:
+        delivery._stop.set()
+        append_log.wake.set()
+        delivery._thread.join(PATIENCE_S)
 
 
 def stored(project, table="metrics", columns="key, step, value"):

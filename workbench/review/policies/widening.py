@@ -119,7 +119,7 @@ def _shared(old: SignerEntry, new: SignerEntry) -> SignerEntry | None:
 
 def _within_both(old: Iterable[str], new: Iterable[str]) -> tuple[str, ...]:
     old, new = tuple(old), tuple(new)
-    if all(any(_is_within(pattern, other) for other in old) for pattern in new):
+    if set(new) <= set(old) or all(any(_is_within(pattern, other) for other in old) for pattern in new):
         return new
     kept = [pattern for pattern in new if any(_is_within(pattern, other) for other in old)]
     kept += [pattern for pattern in old if any(_is_within(pattern, other) for other in new)]
