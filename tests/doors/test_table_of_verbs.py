@@ -8,9 +8,11 @@ from pathlib import Path
 
 import pytest
 
+from workbench.doors.call import carry_out
 from workbench.doors.commandline import build_parser, options_of, parse
 from workbench.doors.docstring import documentation_of, plain
 from workbench.foundation.errors import NotFoundError, UsageError
+from workbench.foundation.project import Project
 from workbench.verbs import VERBS, Verb, find_verb
 
 CARRIED = {str, int, float, bool, Path, tuple[str, ...], dict[str, str], type(None)}
@@ -78,6 +80,18 @@ def test_a_line_becomes_a_call() -> None:
         ("reviw aprove x", "verb-unknown", "did you mean 'review approve'?"),
         ("inti my-project", "verb-unknown", "did you mean 'init'?"),
         ("alerts resolv al-1", "option-unknown", "did you mean 'alerts resolve'?"),
+        ("runs comapre a b", "option-unknown", "did you mean 'runs compare'?"),
+        ("runs exprot --query x", "option-unknown", "did you mean 'runs export'?"),
+        ("sweep shwo sw-1", "argument-missing", "did you mean 'sweep show'?"),
+        ("sweeps show sw-1", "option-unknown", "did you mean 'sweep show'?"),
+        ("lineage exprot a b", "option-unknown", "did you mean 'lineage export'?"),
+        ("run compare a b", "option-unknown", "did you mean 'runs compare'?"),
+        ("runs starred --sotr x", "option-unknown", "did you mean '--sort'?"),
+        (
+            "runs starred AND level = R2",
+            "option-unknown",
+            'put quotes around the whole query: mlops runs "metrics.f1 = 1 AND starred"',
+        ),
         ("--project p status", "option-misplaced", "write it after the command: mlops status --project p"),
         ("--json review show x", "option-misplaced", "write it after the command: mlops review show x --json"),
         ("--project p", "option-misplaced", "mlops --help"),
@@ -92,6 +106,24 @@ def test_wrong_lines_name_what_mends_them(line: str, code: str, hint: str) -> No
     with pytest.raises((UsageError, NotFoundError)) as caught:
         parse(line.split())
     assert (caught.value.code, caught.value.hint) == (code, hint)
+
+
+@pytest.mark.parametrize(
+    ("line", "hint"),
+    [
+        ("runs comapre", "did you mean 'runs compare'?"),
+        ("lineage emti", "did you mean 'lineage emit'?"),
+        ("runs starred --state FINISHD", "did you mean 'FINISHED'?"),
+    ],
+)
+def test_a_slip_that_is_taken_for_an_argument_is_mended(blank_project: Project, line: str, hint: str) -> None:
+    with pytest.raises((UsageError, NotFoundError)) as caught:
+        carry_out(parse(line.split()), folder=blank_project.root)
+    assert caught.value.hint == hint
+
+
+def test_a_query_that_looks_like_a_slip_is_a_query(blank_project: Project) -> None:
+    assert carry_out(parse(["runs", "starred"]), folder=blank_project.root) == ()
 
 
 def test_options_are_known_for_completion() -> None:

@@ -12,7 +12,7 @@ from typing import Any
 from workbench.contract.job import JobCard, JobEvent
 from workbench.contract.status import JobState
 from workbench.doors.commandline import Call
-from workbench.foundation.errors import FailedError
+from workbench.foundation.errors import FailedError, NotFoundError, UsageError
 from workbench.foundation.project import Project
 from workbench.verbs import Follows
 
@@ -28,6 +28,14 @@ def carry_out(call: Call, *, folder: Path | None = None, progress: Callable[[Job
     Raises:
         WorkbenchError: Whatever the verb says; ``job-failed`` where a followed job ends badly.
     """
+    try:
+        return _called(call, folder, progress)
+    except (UsageError, NotFoundError) as error:
+        error.hint = call.better_hint(error)
+        raise
+
+
+def _called(call: Call, folder: Path | None, progress: Callable[[JobEvent], None] | None) -> Any:
     function = call.verb.load()
     if not call.verb.needs_project:
         return function(**call.arguments)

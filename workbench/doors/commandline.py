@@ -19,11 +19,14 @@ from pathlib import Path
 from typing import Any, NoReturn
 
 from workbench.doors.docstring import documentation_of, plain
-from workbench.foundation.errors import NotFoundError, UsageError, did_you_mean
+from workbench.foundation.errors import NotFoundError, UsageError, WorkbenchError, did_you_mean
 from workbench.verbs import VERBS, Follows, Verb
 
 _NOT_GIVEN = object()
 """Stands for a word that was left out. argparse turns a default that is text, as its SUPPRESS is, into a value."""
+
+_JOINS = frozenset(("AND", "OR", "NOT", "IN", "=", "==", "!=", "<", "<=", ">", ">=", "~", "and", "or", "not", "in"))
+"""What stands second in a query whose quotes were forgotten."""
 
 
 @dataclass(frozen=True)
@@ -37,6 +40,8 @@ class Call:
         as_json: Whether the result is wanted as JSON.
         is_detached: Whether not to wait for what was started.
         help: Text to show instead of calling, where help was asked for.
+        slip: First word of a noun's own arguments that looks like one of its verbs; empty where none does.
+        meant: Words of that verb: ``runs compare`` for ``mlops runs comapre``.
     """
 
     verb: Verb
@@ -45,6 +50,12 @@ class Call:
     as_json: bool = False
     is_detached: bool = False
     help: str = ""
+    slip: str = ""
+    meant: str = ""
+
+    def better_hint(self, error: WorkbenchError) -> str:
+        """Return the hint of what the call raised; where it says that it does not know a slip, what was meant."""
+        return f"did you mean '{self.meant}'?" if self.meant and f"'{self.slip}'" in error.message else error.hint
 
 
 def parse(words: Sequence[str]) -> Call:
@@ -57,6 +68,7 @@ def parse(words: Sequence[str]) -> Call:
     _require_text(words)
     verb, rest = split_verb(words)
     parser = build_parser(verb)
+    parser.meant = meant_by(verb, rest)
     if "-h" in rest or "--help" in rest:
         return Call(verb, {}, help=parser.format_help())
     values = vars(parser.parse_args(_joined(parser, rest)))
@@ -64,7 +76,8 @@ def parse(words: Sequence[str]) -> Call:
     as_json = values.pop("as_json")
     is_detached = values.pop("is_detached", False)
     given = {name: _plain(value) for name, value in values.items() if value not in (argparse.SUPPRESS, _NOT_GIVEN)}
-    return Call(verb, given, project, as_json, is_detached)
+    meant = meant_by(verb, rest)
+    return Call(verb, given, project, as_json, is_detached, slip=rest[0] if meant else "", meant=meant)
 
 
 def split_verb(words: Sequence[str]) -> tuple[Verb, Sequence[str]]:
@@ -77,6 +90,21 @@ def split_verb(words: Sequence[str]) -> tuple[Verb, Sequence[str]]:
     if words and words[0].startswith("-"):
         raise UsageError("option-misplaced", f"'{words[0]}' stands before the command", _put_behind(words))
     raise NotFoundError("verb-unknown", f"There is no command '{' '.join(words[:2])}'", _nearest(words))
+
+
+def meant_by(verb: Verb, rest: Sequence[str]) -> str:
+    """Return the verb that a noun's first argument seems to be meant for; empty where none is near.
+
+    Of ``runs comapre A B`` and ``alerts resolv al-1`` the noun alone is a command, too, which would take the slip for
+    a query or refuse it. ``run compare`` has the right verb behind a noun that is only nearly right.
+    """
+    if verb.verb or not rest or rest[0].startswith("-"):
+        return ""
+    own = {other.verb: other.words for other in VERBS if other.noun == verb.noun and other.verb}
+    if nearest := get_close_matches(rest[0], own, n=1):
+        return own[nearest[0]]
+    akin = (f"{verb.noun}s", verb.noun.removesuffix("s"))
+    return next((other.words for other in VERBS if other.noun in akin and other.verb == rest[0] != ""), "")
 
 
 def _put_behind(words: Sequence[str]) -> str:
@@ -135,23 +163,23 @@ class _Parser(argparse.ArgumentParser):
     """argparse that raises instead of printing and leaving."""
 
     verb_words = ""
+    meant = ""
 
     def error(self, message: str) -> NoReturn:
         """Raise what argparse would have printed."""
         code = "argument-missing" if "required" in message else "argument-wrong"
-        hint = f"mlops {self.verb_words} --help"
+        hint = f"did you mean '{self.meant}'?" if self.meant else f"mlops {self.verb_words} --help"
         if match := re.match(r"unrecognized arguments: (\S+)", message):
             code, message = "option-unknown", f"'mlops {self.verb_words}' does not know '{match[1]}'"
             options = [option for action in self._actions for option in action.option_strings]
-            siblings = {verb.verb: verb.words for verb in VERBS if verb.noun == self.verb_words and verb.verb}
-            if match[1].startswith("-"):
+            if match[1] in _JOINS and any(action.dest == "query" for action in self._actions):
+                hint = f'put quotes around the whole query: mlops {self.verb_words} "metrics.f1 = 1 AND starred"'
+            elif match[1].startswith("-") and (not self.meant or get_close_matches(match[1], options)):
                 hint = did_you_mean(match[1], options)
-            elif nearest := get_close_matches(match[1], siblings, n=1):  # of 'alerts resolv' the noun is a command, too
-                hint = f"did you mean '{siblings[nearest[0]]}'?"
         raise UsageError(code, message, hint)
 
 
-def build_parser(verb: Verb) -> argparse.ArgumentParser:
+def build_parser(verb: Verb) -> _Parser:
     """Build a verb's parser from its signature and docstring."""
     documentation = documentation_of(verb.load(), "Args")
     parser = _Parser(

@@ -11,7 +11,7 @@ from pathlib import PurePosixPath
 
 from workbench.contract.run import Difference, InputFile, MetricPoint, RunCard, RunComparison, RunDetail, RunGroup
 from workbench.contract.status import RunState
-from workbench.experiment.search.expression import comparisons_of
+from workbench.experiment.search.expression import Field, comparisons_of
 from workbench.experiment.search.fields import NO_LEVEL
 from workbench.experiment.search.groups import grouped
 from workbench.experiment.search.parser import invalid_at, parse_field, parse_order, parse_query, position_of
@@ -80,7 +80,7 @@ def list_runs(
         is_deleted=deleted,
         now_ms=int(time.time() * 1000),
     )
-    check_names(reader, asked, query)
+    check_names(reader, {query: _compared(asked), sort: _ordered(asked)})
     return tuple(_card(row, asked.dead) for row in reader.search(asked))
 
 
@@ -107,27 +107,36 @@ def group_runs(project: Project, field: str, query: str = "", sort: str = "", li
     reader = reader_of(project)
     now_ms, dead = int(time.time() * 1000), dead_runs(project, reader)
     asked = RunQuery(limit=limit, dead=dead, where=parse_query(query), order=order, now_ms=now_ms)
-    check_names(reader, asked, query or sort)
+    check_names(reader, {query: _compared(asked), sort: _ordered(asked), field: (by,)})
     fields = (by, order.field) if order else (by,)
     return grouped(reader.values(asked, fields), by, order)[:limit]
 
 
-def check_names(reader: RunReader, asked: RunQuery, text: str) -> None:
+def check_names(reader: RunReader, wanted: Mapping[str, Iterable[Field]]) -> None:
     """Refuse a metric or parameter that no run has: a typing error would look like "no such runs".
+
+    Args:
+        reader: Reads the runs.
+        wanted: The fields that are named, by the text that names them.
 
     Raises:
         UsageError: ``query-invalid``, with the nearest name.
     """
-    wanted = [comparison.field for comparison in comparisons_of(asked.where)]
-    wanted += [asked.order.field] if asked.order else []
     for kind in ("metrics", "params"):
-        named = {field.name: field for field in wanted if field.kind == kind}
+        named = {field: text for text, fields in wanted.items() for field in fields if field.kind == kind}
         known = reader.names(kind) if named else ()
-        for name in named.keys() - set(known):
-            if known:
-                at = position_of(text, named[name])
-                hint = did_you_mean(name, known) if get_close_matches(name, known) else _some(known)
-                raise invalid_at(text, at, f"no run has {named[name]}", hint)
+        for field, text in named.items():
+            if known and field.name not in known:
+                hint = did_you_mean(field.name, known) if get_close_matches(field.name, known) else _some(known)
+                raise invalid_at(text, position_of(text, field), f"no run has {field}", hint)
+
+
+def _compared(asked: RunQuery) -> tuple[Field, ...]:
+    return tuple(comparison.field for comparison in comparisons_of(asked.where))
+
+
+def _ordered(asked: RunQuery) -> tuple[Field, ...]:
+    return (asked.order.field,) if asked.order else ()
 
 
 def _some(names: tuple[str, ...]) -> str:

@@ -48,7 +48,9 @@ def test_python_gets_runs_and_a_table(filled, monkeypatch):
     assert frame["started_at"].max().timestamp() <= T0 / 1000
     assert "params.odd name" in frame
     assert frame["params.depth"].isna().any()
-    assert len(workbench.runs("name = nothing").to_df()) == 0
+    nothing = workbench.runs("name = nothing").to_df()
+    assert len(nothing) == 0
+    assert nothing.dtypes.equals(frame.dtypes[nothing.columns]), "no runs have the columns that some have"
     assert len(workbench.runs(deleted=True)) == len(list_runs(filled, deleted=True))
 
 

@@ -209,6 +209,11 @@ def test_a_name_that_no_run_has_is_a_typing_error(filled, project):
         assert f"character {at}:" in refusal.value.message
     with pytest.raises(UsageError, match="known: a/b, f1"):
         list_runs(filled, sort="-metrics.f2")
+    with pytest.raises(UsageError, match=r"no run has metrics\.f2") as refusal:
+        list_runs(filled, "starred OR metrics.f1 > 0", sort="-metrics.f2")
+    assert "starred" not in refusal.value.message, "it is the order that names it"
+    with pytest.raises(UsageError, match="did you mean 'depth'"):
+        group_runs(filled, "params.dept")
     assert list_runs(filled, "tags.never = 1") == ()
 
 

@@ -81,11 +81,12 @@ def words_of(shape: Shape) -> tuple[str, ...]:
 def duration_ms(text: str) -> int | None:
     """Read ``90``, ``90s``, ``10m`` or ``1h30m``; None where it is no duration."""
     if _DURATION.fullmatch(text):
-        return round(sum(float(amount) * _SECONDS[unit] for amount, unit in _PIECE.findall(text)) * 1000)
-    try:
-        seconds = float(text)
-    except ValueError:
-        return None
+        seconds = sum(float(amount) * _SECONDS[unit] for amount, unit in _PIECE.findall(text))
+    else:
+        try:
+            seconds = float(text)
+        except ValueError:
+            return None
     return round(seconds * 1000) if 0 <= seconds < 1e12 else None
 
 
@@ -103,8 +104,8 @@ def moment_ms(text: str, now_ms: int) -> tuple[int, int] | None:
     if text == "now":
         return now_ms, now_ms + 1
     if text.startswith("-") and _DURATION.fullmatch(text[1:]):
-        at = now_ms - (duration_ms(text[1:]) or 0)
-        return at, at + 1
+        ago = duration_ms(text[1:])
+        return None if ago is None else (now_ms - ago, now_ms - ago + 1)
     try:
         at_time = datetime.fromisoformat(text)
     except ValueError:

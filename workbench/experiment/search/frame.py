@@ -48,8 +48,9 @@ class Runs(tuple[RunCard, ...]):
         ]
         logged = {name for row in rows for name in row} - set(_PLAIN)
         frame = pd.DataFrame(rows, columns=[*_PLAIN, *sorted(logged)])
-        frame["started_at"] = pd.to_datetime(frame["started_at"], utc=True, format="ISO8601")
-        return frame
+        started = pd.to_datetime(frame["started_at"], utc=True, format="ISO8601").dt.as_unit("us")
+        typed = dict.fromkeys(_PLAIN, str) | {"duration_s": float, "is_starred": bool}  # where there are none, too
+        return frame.astype(typed).assign(started_at=started)
 
 
 def runs(query: str = "", *, sort: str = "", limit: int = MAX_LIMIT, deleted: bool = False) -> Runs:
