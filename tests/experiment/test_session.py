@@ -1,5 +1,6 @@
 """Runs around real code: ends, deaths, nesting, jobs."""
 
+import asyncio
 import json
 import os
 import signal
@@ -276,3 +277,62 @@ def test_beginning_to_capture_imports_nothing_heavy(project, python):
     with python(code) as process:
         said, noise = process.communicate()
     assert said.strip() == "[]", noise
+
+
+def test_runs_of_several_threads_keep_their_metrics_apart(project):
+    is_all_begun = threading.Barrier(3)
+
+    def trial(number):
+        with workbench.run(f"trial {number}"):
+            is_all_begun.wait(30)
+            workbench.log(number=number)
+            workbench.log_params(number=number)
+
+    with workbench.run("search") as search:
+        threads = [threading.Thread(target=trial, args=(number,)) for number in range(3)]
+        [thread.start() for thread in threads]
+        [thread.join() for thread in threads]
+        helper = threading.Thread(target=workbench.log, kwargs={"helper": 1})
+        helper.start()
+        helper.join()
+    trials = list_runs(project, "name ~ trial", sort="name")
+    assert [run.metrics for run in trials] == [{"number": 0.0}, {"number": 1.0}, {"number": 2.0}]
+    assert [run.params for run in trials] == [{"number": "0"}, {"number": "1"}, {"number": "2"}]
+    assert {run.parent for run in trials} == {search}
+    assert show_run(project, search).card.metrics == {"helper": 1.0}
+
+
+def test_runs_of_several_tasks_keep_their_metrics_apart_and_leave_mlflow_as_it_was(project):
+    async def trial(number):
+        with workbench.run(f"trial {number}"):
+            await asyncio.sleep(0.05 * (number + 1))
+            await asyncio.to_thread(workbench.log, number=number)
+
+    async def trials():
+        await asyncio.gather(*(trial(number) for number in range(3)))
+
+    asyncio.run(trials())
+    with mlflow.start_run() as after:
+        mlflow.log_metric("after", 1.0)
+    found = {run.name: run for run in list_runs(project)}
+    assert [found[f"trial {number}"].metrics for number in range(3)] == [{"number": float(n)} for n in range(3)]
+    assert {found[f"trial {number}"].parent for number in range(3)} == {""}
+    assert {run.state for run in found.values()} == {"FINISHED"}
+    assert show_run(project, after.info.run_id).card.metrics == {"after": 1.0}, "in a run of its own, not an ended one"
+
+
+def test_threads_that_begin_at_once_share_one_session(project):
+    code = (
+        "import threading, time, workbench\n"
+        "from workbench.experiment import session\n"
+        "start = session.KernelRecord.start\n"
+        "session.KernelRecord.start = lambda record: (time.sleep(0.3), start(record))\n"
+        "def trial(number):\n"
+        "    with workbench.run(str(number)):\n"
+        "        workbench.log(number=number)\n"
+        "threads = [threading.Thread(target=trial, args=(number,)) for number in range(4)]\n"
+        "[thread.start() for thread in threads]\n"
+        "[thread.join() for thread in threads]\n"
+    )
+    subprocess.run([sys.executable, "-c", code], cwd=project.root, check=True, timeout=120)
+    assert {run.name: run.metrics for run in list_runs(project)} == {str(n): {"number": float(n)} for n in range(4)}

@@ -9,10 +9,13 @@ from __future__ import annotations
 
 import json
 import os
+import sys
 import threading
 import time
 from collections.abc import Callable
+from contextvars import ContextVar
 from pathlib import Path
+from typing import Any
 
 from workbench.contract.run import InputFile
 from workbench.experiment.capture import facts
@@ -35,6 +38,8 @@ CAPTURED_FOLDER = "captured"
 """Beside the file that names a job's run: what its kernel saw, for the run's artifacts, and ``tags.json``."""
 TAGS_FILE = "tags.json"
 _LOOK_S = 120.0
+_inside: ContextVar[tuple[str, ...]] = ContextVar("workbench_inside", default=())
+"""Runs that were begun here, or before this task was: each thread and each task of asyncio has its own."""
 
 
 class KernelRecord:
@@ -59,6 +64,11 @@ class KernelRecord:
         self.opened: dict[str, OpenRun] = {}
         self.steps: dict[tuple[str, str], int] = {}
         self.job_run = ""
+        self.joined: list[str] = []
+        """Open runs that plain mlflow has been told of, the newest last."""
+        self.before_joined: dict[str, str | None] = {}
+        """What the environment told plain mlflow before the first of them."""
+        self.joining = threading.Lock()
         self.say = say
         self.writer: threading.Thread | None = None
         self._turn = threading.Lock()
@@ -70,6 +80,19 @@ class KernelRecord:
     def cell_id(self) -> str:
         """Id of the notebook cell that runs; empty where the front end names none."""
         return "" if self.cell.startswith("#") else self.cell
+
+    @property
+    def innermost(self) -> str:
+        """The open run that whoever asks is in; empty where it is in none.
+
+        A task of asyncio is in the runs that it was begun in. A thread and a later cell inherit none; they are in the
+        newest, but never in one that another thread or task has for itself.
+        """
+        own = [run for run in _inside.get() if run in self.opened]
+        if own:
+            return own[-1]
+        opened = [self.opened[run] for run in self.runs if run in self.opened]
+        return next((item.run for item in reversed(opened) if item.is_shared), "")
 
     def start(self) -> None:
         """Watch from now on."""
@@ -157,11 +180,20 @@ class OpenRun:
         with quietly("seeds"):
             self._seeds = states() if record.is_capturing else {}
         self._lease = Lease(lease_path(record.project, run))
-        record.runs.append(run)
+        self._thread, self._task = threading.current_thread(), _current_task()
         record.opened[run] = self
+        record.runs.append(run)
+        _inside.set((*(other for other in _inside.get() if other in record.opened), run))
         self._looking = threading.Thread(target=self._look, name="wb-facts", daemon=True)
         self._looking.start()
         record.watch_machine(run)
+
+    @property
+    def is_shared(self) -> bool:
+        """Whether one who was not begun inside this run may be meant to be in it: no thread or task is busy with it."""
+        if self._thread is threading.current_thread():
+            return self._task is None or self._task.done() or self._task is _current_task()
+        return self._thread is threading.main_thread() or not self._thread.is_alive()
 
     def close(self, end: Callable[[], bool]) -> tuple[InputFile, ...]:
         """Add what was captured, end the run and give its lease back.
@@ -226,6 +258,15 @@ class OpenRun:
             known = unchanged_in_git(self._record.project, [item.path for item in loose])
             return tuple(item for item in loose if item.path not in known)
         return ()
+
+
+def _current_task() -> Any:
+    """Return the task of asyncio that runs in this thread; None where there is none."""
+    asyncio = sys.modules.get("asyncio")  # nobody who has not imported it runs a task
+    try:
+        return asyncio.current_task() if asyncio else None
+    except RuntimeError:
+        return None
 
 
 def note_of(unversioned: tuple[InputFile, ...]) -> str:

@@ -15,6 +15,7 @@ import atexit
 import json
 import os
 import sys
+import threading
 import time
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
@@ -41,6 +42,8 @@ OUTBOX_FILE = "outbox.jsonl"
 _JOINING = ("MLFLOW_RUN_ID", "MLFLOW_TRACKING_URI")
 
 _session: KernelRecord | None = None
+_beginning = threading.RLock()
+"""Of threads that begin a run at once, the first begins the session."""
 
 
 @contextmanager
@@ -68,7 +71,7 @@ def run(name: str = "", *, source: str = "", resume: str | bool = False) -> Iter
         return
     opened = _begin(session, name, source, resume)
     try:
-        with _fluent_joined(session.project, opened.run):
+        with _fluent_joined(session, opened.run):
             yield opened.run
     except BaseException as error:
         _close(session, opened, _state_of(error), "" if _is_good_exit(error) else f"{type(error).__name__}: {error}")
@@ -249,6 +252,11 @@ def begin_capture(root: Path, say: Callable[[str], object] | None = None) -> Non
         root: The project's folder.
         say: Says a line to whoever sits before the notebook.
     """
+    with _beginning:
+        _begin_capture(root, say)
+
+
+def _begin_capture(root: Path, say: Callable[[str], object] | None) -> None:
     global _session  # noqa: PLW0603 - a kernel is one session
     if _session is not None and _session.project.root == root.resolve():
         return
@@ -335,7 +343,7 @@ def _begin(session: KernelRecord, name: str, source: str, resume: str | bool) ->
     origin = Origin(
         source=notebook,
         notebook_digest=digest_file(path) if path and path.is_file() else "",
-        parent=session.runs[-1] if session.runs else "",
+        parent=session.innermost,
         resumes=before.card.id if before else "",
         cell=cell,
     )
@@ -381,7 +389,7 @@ def _current_run() -> tuple[KernelRecord, str]:
         import_mlflow().start_run()  # the first run over there is the job's own here; ``adopt`` takes it in
     if session is None or not session.runs:
         raise UsageError("no-active-run", "No run is active here", "start one: with workbench.run(): …")
-    return session, session.runs[-1]
+    return session, session.innermost or session.runs[-1]
 
 
 def _current_session() -> KernelRecord:
@@ -413,20 +421,37 @@ def _point_fluent(project: Project, run_id: str) -> None:
 
 
 @contextmanager
-def _fluent_joined(project: Project, run_id: str) -> Iterator[None]:
-    """Let plain ``mlflow.log_metric`` inside the block land in the run."""
-    before = {name: os.environ.get(name) for name in _JOINING}
-    _point_fluent(project, run_id)
+def _fluent_joined(session: KernelRecord, run_id: str) -> Iterator[None]:
+    """Let plain ``mlflow.log_metric`` inside the block land in the run.
+
+    Runs of several threads or tasks end in any order: what holds afterwards is what is open then.
+    """
+    with session.joining:
+        if not session.joined:
+            session.before_joined = {name: os.environ.get(name) for name in _JOINING}
+        session.joined.append(run_id)
+        _point_fluent(session.project, run_id)
     try:
         yield
     finally:
         leave(run_id)
-        tracking.leave_fluent_run(project, run_id)
-        for name, value in before.items():
-            if value is None:
-                os.environ.pop(name, None)
-            else:
-                os.environ[name] = value
+        tracking.leave_fluent_run(session.project, run_id)
+        with session.joining:
+            session.joined.remove(run_id)
+            _point_back(session, run_id)
+
+
+def _point_back(session: KernelRecord, run_id: str) -> None:
+    """Let plain mlflow go on, after a run, in what is open still; after the last one as it was before the first."""
+    if session.joined:
+        if os.environ.get("MLFLOW_RUN_ID", run_id) == run_id:
+            _point_fluent(session.project, session.joined[-1])
+        return
+    for name, value in session.before_joined.items():
+        if value is None:
+            os.environ.pop(name, None)
+        else:
+            os.environ[name] = value
 
 
 def _source() -> str:
