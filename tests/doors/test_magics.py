@@ -113,6 +113,30 @@ def test_a_tracked_cell_is_a_run(blank_project: Project) -> None:
     assert "table.csv" in [found.path for found in detail.inputs]
 
 
+def test_a_tracked_cell_may_await(blank_project: Project) -> None:
+    done = execute(
+        blank_project,
+        "%load_ext workbench",
+        "%load_ext workbench\nimport asyncio, workbench\nname = 'third try'",
+        '%%mlops track "$name"\nfor i in range(3):\n    await asyncio.sleep(0.01)\n    workbench.log(i=i)\ni * 21',
+        "%%mlops untracked\nawait asyncio.sleep(0)\nprint('read', i)",
+    )
+    (run,) = list_runs(blank_project)
+    assert (run.name, run.state, run.metrics) == ("third try", "FINISHED", {"i": 2.0})
+    assert text_of(done.cells[-2]).strip() == "42"
+    assert text_of(done.cells[-1]).strip() == "read 2"
+    with pytest.raises(papermill.PapermillExecutionError, match="no such luck"):
+        execute(
+            blank_project,
+            "%load_ext workbench\nimport asyncio",
+            "%%mlops track bad\nawait asyncio.sleep(0)\nraise ValueError('no such luck')",
+            "print('never')",
+        )
+    (failed,) = list_runs(blank_project, "name = bad")
+    assert failed.state == "FAILED"
+    assert "no such luck" in show_run(blank_project, failed.id).error
+
+
 def test_a_failing_tracked_cell_is_a_failed_run(blank_project: Project) -> None:
     with pytest.raises(papermill.PapermillExecutionError, match="no such luck"):
         execute(blank_project, "%load_ext workbench", "%%mlops track\nraise ValueError('no such luck')")

@@ -23,13 +23,15 @@ if TYPE_CHECKING:
 
 def load(shell: InteractiveShell) -> None:
     """Register magics, completion and rich display, and start recording in a project."""
-    from workbench.doors.magics.cell import cell_magic
+    from workbench.doors.magics.cell import cell_magic, let_await
     from workbench.doors.magics.completion import match
     from workbench.doors.magics.display import register
     from workbench.doors.magics.hooks import start_capture
 
     shell.register_magic_function(mlops_line, "line", "mlops")
     shell.register_magic_function(cell_magic(shell), "cell", "mlops")
+    if let_await not in shell.input_transformers_cleanup:
+        shell.input_transformers_cleanup.append(let_await)
     register(shell)
     matchers = shell.Completer.custom_matchers
     if match not in matchers:

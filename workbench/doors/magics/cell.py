@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import os
+import re
 from collections.abc import Callable
-from typing import TYPE_CHECKING
+from contextlib import AbstractContextManager
+from typing import TYPE_CHECKING, Any
 
 from workbench.foundation.errors import UsageError
 
@@ -13,6 +15,7 @@ if TYPE_CHECKING:
 
 CELL_WORDS = ("on", "track", "untracked")
 CONTINUE = "--continue"
+_RECORDING = re.compile(r"%%mlops\s+((?:track|untracked)\b.*)\n?")
 _HELP = "%%mlops track [name] [--continue], %%mlops untracked, or %%mlops on TARGET --in a,b --out c"
 
 
@@ -22,28 +25,65 @@ def cell_magic(shell: InteractiveShell) -> Callable[[str, str], None]:
     def mlops_cell(line: str, cell: str) -> None:
         """Record a cell as a run, ``%%mlops track "try"``, or run it elsewhere: ``%%mlops on gpu-box --in df``."""
         from workbench.doors.magics import split
-        from workbench.experiment import session
 
         words = split(line)
-        word, rest = (words[0], words[1:]) if words else ("", [])
-        names = [name for name in rest if name != CONTINUE]
-        if word == "track" and len(names) < 2 and not any(name.startswith("-") for name in names):
-            name = names[0] if names else ""
-            with session.run(name, source=os.environ.get("JPY_SESSION_NAME", ""), resume=CONTINUE in rest):
-                _execute(shell, cell)
-        elif word == "untracked" and not rest:
-            with session.untracked():
-                _execute(shell, cell)
-        elif word == "on":
+        if words[:1] == ["on"]:
             from workbench.doors.magics.on import run_on
 
-            run_on(shell, rest, cell)
-        else:
-            raise UsageError("cell-magic-unknown", f"There is no cell magic '%%mlops {line}'", _HELP)
+            run_on(shell, words[1:], cell)
+            return
+        with _recording(line, words):
+            # raise_error: the run must see the exception to end FAILED, and papermill must stop.
+            shell.run_cell(cell, store_history=False).raise_error()
 
     return mlops_cell
 
 
-def _execute(shell: InteractiveShell, cell: str) -> None:
-    # raise_error: the run must see the exception to end FAILED, and papermill must stop.
-    shell.run_cell(cell, store_history=False).raise_error()
+def let_await(lines: list[str]) -> list[str]:
+    """Make a recorded cell that awaits something one that is awaited itself.
+
+    IPython calls a cell magic while the kernel's loop is running, which then can run nothing for the cell inside.
+    """
+    from IPython import get_ipython
+
+    shell = get_ipython()
+    match = _RECORDING.fullmatch(lines[0]) if lines else None
+    body = "".join(lines[1:])
+    if shell is None or match is None or not _is_async(shell, body):
+        return lines
+    return [f"await __import__({__name__!r}, fromlist=['']).run_awaiting(get_ipython(), {match[1]!r}, {body!r})\n"]
+
+
+async def run_awaiting(shell: InteractiveShell, line: str, cell: str) -> None:
+    """Do what the magic does for a cell that awaits something."""
+    from workbench.doors.magics import split
+
+    line = shell.var_expand(line)
+    with _recording(line, split(line)):
+        done = await shell.run_cell_async(cell, store_history=False, transformed_cell=shell.transform_cell(cell))
+        done.raise_error()
+
+
+def _is_async(shell: InteractiveShell, cell: str) -> bool:
+    try:
+        return bool(shell.should_run_async(cell, transformed_cell=shell.transform_cell(cell)))
+    except SyntaxError:
+        return False  # which the magic then says
+
+
+def _recording(line: str, words: list[str]) -> AbstractContextManager[Any]:
+    """Return what a cell is run in.
+
+    Raises:
+        UsageError: ``cell-magic-unknown``.
+    """
+    from workbench.experiment import session
+
+    word, rest = (words[0], words[1:]) if words else ("", [])
+    names = [name for name in rest if name != CONTINUE]
+    if word == "track" and len(names) < 2 and not any(name.startswith("-") for name in names):
+        name = names[0] if names else ""
+        return session.run(name, source=os.environ.get("JPY_SESSION_NAME", ""), resume=CONTINUE in rest)
+    if word == "untracked" and not rest:
+        return session.untracked()
+    raise UsageError("cell-magic-unknown", f"There is no cell magic '%%mlops {line}'", _HELP)
