@@ -179,6 +179,20 @@ class TestRuns:
         assert {card.state for card in list_runs(project)} == {"FINISHED"}
         assert mlflow.active_run() is None
 
+    def test_the_first_that_asks_to_be_a_child_is_one(self, project):
+        with workbench.run("search") as ours:
+            for trial in range(2):
+                with mlflow.start_run(nested=True, run_name=f"trial {trial}"):
+                    mlflow.log_metric("loss", trial)
+            mlflow.log_metric("best", 0.0)
+        cards = {card.name: card for card in list_runs(project)}
+        assert {name: card.metrics for name, card in cards.items()} == {
+            "search": {"best": 0.0},
+            "trial 0": {"loss": 0.0},
+            "trial 1": {"loss": 1.0},
+        }
+        assert {cards["trial 0"].parent, cards["trial 1"].parent} == {ours}
+
     def test_a_child_left_open_ends_with_its_parent(self, project):
         with workbench.run() as owner:
             mlflow.log_metric("a", 1)

@@ -3,8 +3,9 @@
 - A run that MLflow's call starts is handed to the session, which gives it a lease, tags and, at its end, what was
   captured.
 - Where the session has a run already (a ``with workbench.run():``, a tracked cell, a job), the first call joins it and
-  never ends it: who started it does. Each further explicit ``start_run`` there is a child, so a loop that starts a run
-  for each trial keeps its trials apart, in a notebook as in a job.
+  never ends it: who started it does. Each further explicit ``start_run`` there is a child, and so is the first that
+  asks for one (``nested=True``): a loop that starts a run for each trial keeps its trials apart, in a notebook as in a
+  job.
 - "Run with UUID … is already active" does not come: a run left open by an earlier cell is ended, a ``with`` block
   inside another makes a child.
 
@@ -115,7 +116,8 @@ class FluentRuns:
         ensure_store(self._project)
         options = dict(zip(_OPTIONS, more, strict=False)) | named
         owner = os.environ.get(_RUN_ID, "")
-        if owner and not self._is_inside(owner) and run_id is None and owner not in self._joined:
+        is_child = bool(run_id or options.get("nested") or options.get("parent_run_id"))
+        if owner and not is_child and not self._is_inside(owner) and owner not in self._joined:
             return self._join(owner, options)
         os.environ.pop(_RUN_ID, None)  # MLflow would resume it
         try:
