@@ -256,7 +256,10 @@ def _rows(reader: RunReader, runs: tuple[str, ...]) -> list[RunRow]:
 
 
 def _full_id(reader: RunReader, run: str, *, is_deleted: bool = False) -> str:
-    return _only(reader.ids_with_prefix(run, is_deleted=is_deleted) if run else [], run, is_deleted=is_deleted)
+    found = reader.ids_with_prefix(run, is_deleted=is_deleted) if run else []
+    if run and not found and not is_deleted and reader.ids_with_prefix(run, is_deleted=True):
+        raise NotFoundError("run-unknown", f"Run '{run}' is deleted", f"bring it back: mlops runs undelete {run}")
+    return _only(found, run, is_deleted=is_deleted)
 
 
 def _only(matches: list[str], run: str, *, is_deleted: bool) -> str:

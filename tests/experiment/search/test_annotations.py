@@ -91,8 +91,9 @@ def test_a_deleted_run_leaves_the_lists_and_comes_back(project, run, store_kind)
     assert [card.id for card in list_runs(project, deleted=True)] == [run]
     assert official(project, run).info.lifecycle_stage == "deleted"
     assert show_run(project, run).offer == f"mlops runs undelete {run[:12]}"
-    with pytest.raises(NotFoundError):
+    with pytest.raises(NotFoundError, match="is deleted") as refusal:
         star_runs(project, (run,))
+    assert refusal.value.hint == f"bring it back: mlops runs undelete {run}"
     delete_runs(project, (run,))
     undelete_runs(project, (run[:9],))
     undelete_runs(project, (run,))
