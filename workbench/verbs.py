@@ -55,7 +55,8 @@ class Verb:
         short: One-letter option for a parameter (``{"p": "params"}``).
         needs_project: Whether the function takes a project first.
         follows: What a command waits for.
-        empty: What a terminal says where the answer is an empty list: that all is well, or what makes the first one.
+        empty: What a terminal says where the answer is an empty list.
+        first: The command that makes the first one, where an empty list means that there is none yet.
     """
 
     noun: str
@@ -68,6 +69,7 @@ class Verb:
     needs_project: bool = True
     follows: Follows = Follows.NOTHING
     empty: str = "There is nothing to show."
+    first: str = ""
 
     @property
     def words(self) -> str:
@@ -89,7 +91,9 @@ class Verb:
             name for name, parameter in self.signature().parameters.items() if parameter.default is parameter.empty
         }
         is_narrowed = bool(set(arguments) - {"limit", "sort"} - asked)
-        return "Nothing matches." if is_narrowed and " yet: " in self.empty else self.empty
+        if not self.first:
+            return self.empty
+        return "Nothing matches." if is_narrowed else f"{self.empty}: {self.first}"
 
     def load(self) -> Callable[..., Any]:
         """Import and return the function."""
@@ -140,7 +144,7 @@ VERBS: tuple[Verb, ...] = (
     ),
     Verb(
         "sweeps", "", "workbench.execute.sweeps.sweeps:list_sweeps", _READ, "List sweeps",
-        empty="No sweeps yet: mlops sweep <notebook> --space space.toml",
+        empty="No sweeps yet", first="mlops sweep <notebook> --space space.toml",
     ),
     Verb("sweep", "show", "workbench.execute.sweeps.sweeps:show_sweep", _READ, "Show every trial", ("sweep",)),
     Verb(
@@ -150,7 +154,7 @@ VERBS: tuple[Verb, ...] = (
     Verb("sweep", "cancel", "workbench.execute.sweeps.sweeps:cancel_sweep", _RUN, "Cancel a sweep", ("sweep",)),
     Verb(
         "pipeline", "", "workbench.execute.pipelines.stages:list_stages", _READ, "List stages and which are stale",
-        empty="No stages yet: mlops pipeline add <notebook>",
+        empty="No stages yet", first="mlops pipeline add <notebook>",
     ),
     Verb(
         "pipeline", "add", "workbench.execute.pipelines.stages:add_stage", _RUN, "Make a notebook a stage",
@@ -162,17 +166,17 @@ VERBS: tuple[Verb, ...] = (
     ),
     Verb(
         "pipeline", "runs", "workbench.execute.pipelines.refresh:list_pipeline_runs", _READ, "List pipeline runs",
-        empty="The pipeline has not run yet: mlops pipeline run",
+        empty="The pipeline has not run yet", first="mlops pipeline run",
     ),
     Verb(
         "runs", "", "workbench.experiment.runs:list_runs", _READ, "List runs, or those that a query asks for",
         ("query",), (("n", "limit"),),
-        empty="No runs yet: mlops run <notebook>",
+        empty="No runs yet", first="mlops run <notebook>",
     ),
     Verb(
         "runs", "group", "workbench.experiment.runs:group_runs", _READ, "Group runs by what they have in common",
         ("field", "query"), (("n", "limit"),),
-        empty="No runs yet: mlops run <notebook>",
+        empty="No runs yet", first="mlops run <notebook>",
     ),
     Verb("runs", "show", "workbench.experiment.runs:show_run", _READ, "Show everything about a run", ("run",)),
     Verb(
@@ -212,7 +216,7 @@ VERBS: tuple[Verb, ...] = (
     # data
     Verb(
         "data", "", "workbench.data.versions:list_versions", _READ, "List dataset versions",
-        empty="No versions yet: mlops data snapshot <path>",
+        empty="No versions yet", first="mlops data snapshot <path>",
     ),
     Verb(
         "data", "snapshot", "workbench.data.versions:snapshot", _RUN, "Record files as a dataset version",
@@ -223,7 +227,7 @@ VERBS: tuple[Verb, ...] = (
     Verb(
         "data", "verify", "workbench.data.versions:verify_versions", _READ,
         "Hash again what the cache has of each version", ("paths",),
-        empty="No versions yet: mlops data snapshot <path>",
+        empty="No versions yet", first="mlops data snapshot <path>",
     ),
     Verb("data", "unlock", "workbench.data.versions:unlock", _RUN, "Make large data writable again", ("paths",)),
     Verb("data", "push", "workbench.data.remotes:push", _RUN, "Bring dataset versions to a DVC remote", ("paths",)),
@@ -268,7 +272,7 @@ VERBS: tuple[Verb, ...] = (
     ),
     Verb(
         "watches", "", "workbench.data.ingest.intake:list_watches", _READ, "List watched folders",
-        empty="No folder is watched yet: mlops watch add <folder> --name <name>",
+        empty="No folder is watched yet", first="mlops watch add <folder> --name <name>",
     ),
     Verb(
         "watch", "add", "workbench.data.ingest.intake:add_watch", _RUN, "Watch a folder for new data files",
@@ -277,7 +281,7 @@ VERBS: tuple[Verb, ...] = (
     Verb(
         "ingest", "", "workbench.data.ingest.intake:ingest", _RUN, "Take what has arrived in watched folders",
         ("name",),
-        empty="No folder is watched yet: mlops watch add <folder> --name <name>",
+        empty="No folder is watched yet", first="mlops watch add <folder> --name <name>",
     ),
     # lineage
     Verb(
@@ -305,7 +309,7 @@ VERBS: tuple[Verb, ...] = (
     Verb("targets", "", "workbench.compute.cards:list_targets", _READ, "List targets and whether they are ready"),
     Verb(
         "jobs", "", "workbench.execute.jobs:list_jobs", _READ, "List jobs",
-        empty="No jobs yet: mlops run <notebook>",
+        empty="No jobs yet", first="mlops run <notebook>",
     ),
     Verb("jobs", "show", "workbench.execute.jobs:show_job", _READ, "Show a job", ("job",)),
     Verb(
@@ -320,7 +324,7 @@ VERBS: tuple[Verb, ...] = (
     Verb("identity", "create", "workbench.review.people:create_identity", _RUN, "Make an SSH key to sign with"),
     Verb(
         "reviewers", "", "workbench.review.people:list_reviewers", _READ, "List who may approve",
-        empty="Nobody may approve yet: mlops reviewers add <mail-address> <key.pub>",
+        empty="Nobody may approve yet", first="mlops reviewers add <mail-address> <key.pub>",
     ),
     Verb(
         "reviewers", "add", "workbench.review.people:add_reviewer", _REVIEW, "Let somebody's key approve",
@@ -328,7 +332,7 @@ VERBS: tuple[Verb, ...] = (
     ),
     Verb(
         "reviews", "", "workbench.review.reviews:list_reviews", _READ, "List reviews",
-        empty="No reviews yet: mlops review request <model>",
+        empty="No reviews yet", first="mlops review request <model>",
     ),
     Verb("review", "show", "workbench.review.reviews:show_review", _READ, "Show a review", ("review",)),
     Verb(
@@ -398,7 +402,7 @@ VERBS: tuple[Verb, ...] = (
     Verb(
         "policy", "try", "workbench.review.policies.trial:try_policy", _READ, "Judge past reviews by another policy",
         ("path",),
-        empty="No reviews to judge yet: mlops review request <model>",
+        empty="No reviews to judge yet", first="mlops review request <model>",
     ),
     Verb("policy", "", "workbench.review.policies.adoption:show_change", _READ, "Show whether the policy is in force"),
     Verb(
@@ -423,7 +427,7 @@ VERBS: tuple[Verb, ...] = (
     # serving
     Verb(
         "releases", "", "workbench.serving.releases:list_releases", _READ, "List releases",
-        empty="No releases yet: mlops release <review>",
+        empty="No releases yet", first="mlops release <review>",
     ),
     Verb("release", "", "workbench.serving.releases:release", _RELEASE, "Release an approved model", ("review",)),
     Verb("rollback", "", "workbench.serving.releases:roll_back", _RELEASE, "Go back one release", ("channel",)),
@@ -437,7 +441,7 @@ VERBS: tuple[Verb, ...] = (
     ),
     Verb(
         "runners", "", "workbench.serving.runners:list_runners", _READ, "List model runners",
-        empty="No runners yet: mlops serve <model>@<stage>",
+        empty="No runners yet", first="mlops serve <model>@<stage>",
     ),
     Verb("serve", "", "workbench.serving.runners:start_runner", _OPERATE, "Start the model runner", ("channel",)),
     Verb("stop", "", "workbench.serving.runners:stop_runner", _OPERATE, "Stop the model runner", ("channel",)),
@@ -452,7 +456,7 @@ VERBS: tuple[Verb, ...] = (
     # monitor
     Verb(
         "monitor", "", "workbench.monitor.watch:list_monitors", _READ, "Show how served models are doing",
-        empty="Nothing was released yet that could be watched: mlops release <review>",
+        empty="Nothing was released yet that could be watched", first="mlops release <review>",
     ),
     Verb("monitor", "check", "workbench.monitor.watch:check_channel", _OPERATE, "Look for drift now", ("channel",)),
     Verb(

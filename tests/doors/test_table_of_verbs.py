@@ -13,7 +13,7 @@ from workbench.doors.commandline import build_parser, options_of, parse
 from workbench.doors.docstring import documentation_of, plain
 from workbench.foundation.errors import NotFoundError, UsageError
 from workbench.foundation.project import Project
-from workbench.verbs import VERBS, Verb, find_verb
+from workbench.verbs import VERBS, Permission, Verb, find_verb
 
 CARRIED = {str, int, float, bool, Path, tuple[str, ...], dict[str, str], type(None)}
 
@@ -179,6 +179,15 @@ def test_an_empty_answer_says_what_it_means() -> None:
 
 @pytest.mark.parametrize("verb", VERBS, ids=lambda verb: verb.words)
 def test_what_an_empty_answer_names_is_a_command(verb: Verb) -> None:
-    _, is_named, command = verb.empty.partition(": mlops ")
-    if is_named:
-        assert parse(command.split()).verb
+    assert ": mlops " not in verb.empty
+    if verb.first:
+        assert parse(verb.first.removeprefix("mlops ").split()).verb
+
+
+def test_whether_an_empty_list_may_be_narrowed_is_said_and_not_read_out_of_its_words() -> None:
+    row = {"noun": "shelves", "verb": "", "function": "workbench.experiment.runs:list_runs", "summary": "List shelves"}
+    books = Verb(**row, permission=Permission.READ, empty="Nothing is on them", first="mlops shelves add <book>")
+    assert books.said_of_nothing(()) == "Nothing is on them: mlops shelves add <book>"
+    assert books.said_of_nothing({"query": "metrics.f1 > 0.9"}) == "Nothing matches."
+    words = Verb(**row, permission=Permission.READ, empty="Not yet: ask again")
+    assert words.said_of_nothing({"query": "metrics.f1 > 0.9"}) == "Not yet: ask again"

@@ -461,6 +461,9 @@ def test_dependencies_hold_the_model_to_the_run_and_to_what_is_here(world, check
         (folder / "requirements.txt").write_text(text)
         report = check("dependencies", folder, run=run)
         assert (report.result, says in report.summary) == ("fail" if says else "pass", True), report
+        if not says:
+            said = "The only package is pinned, is that of the run and is installed here"
+            assert report.summary == said
 
 
 def test_inputs_must_be_dataset_versions_of_the_journal(world, check, models, tmp_path):

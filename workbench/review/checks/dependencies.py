@@ -12,6 +12,7 @@ from workbench.contract.status import CheckResult
 from workbench.experiment.capture.environment import environment
 from workbench.experiment.levels.facts import read_facts
 from workbench.experiment.levels.judgement import listed
+from workbench.foundation.counting import by_count
 from workbench.foundation.errors import UnknownResultError
 from workbench.review.checks.check import CheckInput, Outcome
 from workbench.review.sandbox.apart import Material
@@ -54,9 +55,12 @@ def look(given: Material) -> Outcome:
     tool = f"package metadata, Python {python}"
     if faults:
         return Outcome(CheckResult.FAIL, listed(faults), tool, figures, evidence)
-    summary = f"{len(used)} packages are pinned, are those of the run and are installed here"
-    if differing:
-        summary += f"; {differing} others of the run differ here"
+    one = "The only package is pinned, is that of the run and is installed here"
+    many = f"{len(used)} packages are pinned, are those of the run and are installed here"
+    others = by_count(
+        differing, "", "; 1 other of the run differs here", f"; {differing} others of the run differ here"
+    )
+    summary = by_count(len(used), many, one, many) + others
     return Outcome(CheckResult.PASS, summary, tool, figures, evidence)
 
 

@@ -15,6 +15,7 @@ import numpy.typing as npt
 
 from workbench.contract.model import ModelManifest
 from workbench.contract.status import CheckResult
+from workbench.foundation.counting import by_count
 from workbench.foundation.errors import UnknownResultError, did_you_mean
 from workbench.review.checks.check import CheckInput, Outcome
 from workbench.review.checks.holdout import MORE_ROWS, require_holdout
@@ -59,8 +60,9 @@ def check(given: CheckInput) -> Outcome:
     is_within = all(figures[column] <= rule.difference for column in rule.columns)  # a NaN is not within
     summary = (
         f"{rule.metric.replace('_', ' ')} differs by {figures[worst]:.4f} between groups of '{worst}', at most "
-        f"{rule.difference:g} is allowed" + (f"; {small} groups have too few rows" if small else "")
+        f"{rule.difference:g} is allowed"
     )
+    summary += by_count(small, "", "; 1 group has too few rows", f"; {small} groups have too few rows")
     return Outcome(CheckResult.PASS if is_within else CheckResult.FAIL, summary, tool, figures, evidence)
 
 

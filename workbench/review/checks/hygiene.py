@@ -16,6 +16,7 @@ from workbench.experiment.capture.cells import chain_of, is_left_out
 from workbench.experiment.capture.document import read_cells
 from workbench.experiment.levels.facts import read_facts
 from workbench.experiment.levels.judgement import listed
+from workbench.foundation.counting import by_count
 from workbench.foundation.errors import UnknownResultError
 from workbench.review.checks.check import CheckInput, Outcome
 from workbench.review.checks.secrets import find_secrets
@@ -72,7 +73,9 @@ def look(given: Material) -> Outcome:
     if is_executed and not allows and not chain and (uncounted := _uncounted(cells)):
         said = f"The notebook does not say in which order its cells ran: {listed([f'cell {i}' for i in uncounted])}"
         raise UnknownResultError("order-unknown", said, _RUN_AGAIN)
-    summary = f"{len(cells)} code cells in order, without errors; no secrets of known shape"
+    one = "The only code cell is without errors; no secrets of known shape"
+    many = f"{len(cells)} code cells in order, without errors; no secrets of known shape"
+    summary = by_count(len(cells), many, one, many)
     return Outcome(CheckResult.PASS, summary, _TOOL, figures, evidence)
 
 

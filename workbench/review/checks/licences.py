@@ -16,6 +16,7 @@ from typing import Any
 from workbench.contract.status import CheckResult
 from workbench.experiment.levels.facts import read_facts
 from workbench.experiment.levels.judgement import listed
+from workbench.foundation.counting import by_count
 from workbench.foundation.errors import NotFoundError, UnknownResultError
 from workbench.review.checks.check import CheckInput, Outcome
 from workbench.review.checks.dependencies import (
@@ -101,7 +102,9 @@ def look(given: Material) -> Outcome:
     if unknown:
         words = [f"{name} ({found[name] or 'says nothing'})" for name in unknown]
         return Outcome(CheckResult.UNKNOWN, f"No result: on neither list: {listed(words)}", tool, figures, evidence)
-    return Outcome(CheckResult.PASS, f"All {len(found)} packages have an allowed licence", tool, figures, evidence)
+    many = f"All {len(found)} packages have an allowed licence"
+    summary = by_count(len(found), many, "The only package has an allowed licence", many)
+    return Outcome(CheckResult.PASS, summary, tool, figures, evidence)
 
 
 def gather_packages(given: CheckInput) -> dict[str, Any]:

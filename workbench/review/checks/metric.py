@@ -15,6 +15,7 @@ import numpy as np
 from workbench.contract.metric import metrics_of
 from workbench.contract.model import ModelManifest
 from workbench.contract.status import CheckResult
+from workbench.foundation.counting import by_count
 from workbench.foundation.errors import UnknownResultError, did_you_mean
 from workbench.review.candidate import read_manifest
 from workbench.review.checks.check import CheckInput, Outcome
@@ -35,11 +36,9 @@ def check(given: CheckInput) -> Outcome:
         return Outcome(CheckResult.FAIL, f"The model does not answer its holdout rows: {seen.fault}", _tool(seen))
     truth, answers = seen.arrays["truth"], seen.arrays["prediction"]
     if len(truth) < rule.minimum_rows:
-        raise UnknownResultError(
-            "holdout-too-small",
-            f"{len(truth)} holdout rows decide nothing: policy asks for {rule.minimum_rows}",
-            MORE_ROWS,
-        )
+        one = f"1 holdout row decides nothing: policy asks for {rule.minimum_rows}"
+        many = f"{len(truth)} holdout rows decide nothing: policy asks for {rule.minimum_rows}"
+        raise UnknownResultError("holdout-too-small", by_count(len(truth), many, one, many), MORE_ROWS)
     if not (np.isfinite(truth).all() and np.isfinite(answers).all()):
         return Outcome(CheckResult.FAIL, "The holdout rows or the answers to them hold NaN or infinity", _tool(seen))
     baseline = _baseline(given, seen)  # before the try is recorded: what cannot be compared was none

@@ -16,6 +16,7 @@ import numpy as np
 
 from workbench.contract.model import REFERENCE_FILE, ModelManifest
 from workbench.contract.status import CheckResult
+from workbench.foundation.counting import by_count
 from workbench.foundation.errors import UnknownResultError
 from workbench.foundation.store import Store
 from workbench.review.candidate import read_manifest
@@ -63,7 +64,10 @@ def check(given: CheckInput) -> Outcome:
     if unknown:
         raise UnknownResultError("schema-unknown", unknown, "save it again: workbench.save_model(…, train=…)")
     callers = "the same inputs as the served model" if champion else "no model is served here yet"
-    summary = f"{len(manifest.features)} features, {len(rows)} recorded examples come out again; {callers}{uncompared}"
+    features = len(manifest.features)
+    one = f"1 feature, {len(rows)} recorded examples come out again; {callers}{uncompared}"
+    many = f"{features} features, {len(rows)} recorded examples come out again; {callers}{uncompared}"
+    summary = by_count(features, many, one, many)
     return Outcome(CheckResult.PASS, summary, tool, figures, evidence)
 
 

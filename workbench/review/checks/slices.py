@@ -14,6 +14,7 @@ import numpy as np
 import numpy.typing as npt
 
 from workbench.contract.status import CheckResult
+from workbench.foundation.counting import by_count
 from workbench.foundation.errors import UnknownResultError, did_you_mean
 from workbench.review.checks.check import CheckInput, Outcome
 from workbench.review.checks.comparison import METRICS, score
@@ -60,7 +61,9 @@ def check(given: CheckInput) -> Outcome:
     gap = sign * (whole - scores[worst])
     figures = {"all": whole, "worst": scores[worst], "gap": gap, "slices": len(rows), "judged": len(scores)}
     evidence = {"column": rule.column, "scores": scores, "rows": {n: int(p.sum()) for n, p in rows.items()}}
-    small = f"; {len(rows) - len(scores)} slices have too few rows, or of a class" if len(scores) < len(rows) else ""
+    left_out = len(rows) - len(scores)
+    one, many = "; 1 slice has too few rows, or of a class", f"; {left_out} slices have too few rows, or of a class"
+    small = by_count(left_out, "", one, many)
     summary = (
         f"{manifest.metric} {whole:.4f} on all rows and {scores[worst]:.4f} where {rule.column} is {worst}: "
         f"worse by {gap:.4f}, at most {rule.gap:g} is allowed{small}"

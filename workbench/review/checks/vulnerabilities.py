@@ -21,6 +21,7 @@ from packaging.version import InvalidVersion, Version
 from workbench.contract.status import CheckResult
 from workbench.experiment.levels.judgement import listed
 from workbench.foundation.canonical import digest_file
+from workbench.foundation.counting import by_count
 from workbench.foundation.errors import UnknownResultError
 from workbench.foundation.project import Project, expanded
 from workbench.review.checks.check import CheckInput, Outcome
@@ -76,12 +77,18 @@ def look(given: Material) -> Outcome:
     digest = digest_file(path) if path.is_file() else ""
     evidence: dict[str, Any] = {"snapshot": rule.snapshot, "snapshot_digest": digest, "newest": newest.isoformat()}
     evidence |= {"packages": wanted, "found": [vars(f) for f in found], "accepted": list(rule.accepted)}
-    tool = f"OSV snapshot of {newest:%Y-%m-%d}, {age_days:.0f} days old, {count:,} advisories"
+    days = round(max(0.0, age_days))
+    one = f"OSV snapshot of {newest:%Y-%m-%d}, 1 day old, {count:,} advisories"
+    many = f"OSV snapshot of {newest:%Y-%m-%d}, {days} days old, {count:,} advisories"
+    tool = by_count(days, many, one, many)
     if open_:
         said = listed([f"{f.package} {f.version}: {f.id} {f.summary}".rstrip() for f in open_])
         return Outcome(CheckResult.FAIL, said, tool, figures, evidence)
-    looked = f"; {figures['accepted']:.0f} were accepted" if figures["accepted"] else ""
-    summary = f"None known in {len(wanted)} packages, {max(0.0, age_days):.0f} days ago{looked}"
+    accepted = len(found) - len(open_)
+    looked = by_count(accepted, "", "; 1 was accepted", f"; {accepted} were accepted")
+    age = by_count(days, "as of today", "as of 1 day ago", f"as of {days} days ago")
+    many = f"None known in {len(wanted)} packages, {age}"
+    summary = by_count(len(wanted), many, f"None known in the only package, {age}", many) + looked
     return Outcome(CheckResult.PASS, summary, tool, figures, evidence)
 
 
