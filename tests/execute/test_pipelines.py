@@ -188,6 +188,22 @@ def test_parameters_come_out_of_a_file_as_they_would_be_typed(project: Project, 
 
 
 @pytest.mark.parametrize(
+    ("name", "text"),
+    [
+        ("p.yaml", "since: 2026-01-01\nat: 2026-01-01 08:30:00\ndays: [2026-01-01, {last: 2026-01-02}]\n"),
+        ("p.toml", "since = 2026-01-01\nat = 2026-01-01T08:30:00\ndays = [2026-01-01, {last = 2026-01-02}]\n"),
+    ],
+)
+def test_dates_of_a_file_are_given_as_text(project: Project, name, text):
+    (project.root / name).write_text(text)
+    assert read_parameters_file(project, name) == {
+        "since": "2026-01-01",
+        "at": "2026-01-01T08:30:00",
+        "days": "['2026-01-01', {'last': '2026-01-02'}]",
+    }
+
+
+@pytest.mark.parametrize(
     ("text", "named", "family", "code"),
     [
         ("a: 1\n", "p.yaml:b", NotFoundError, "parameters-missing"),

@@ -101,6 +101,24 @@ def test_a_value_of_another_type_is_refused(project, name, text) -> None:
     assert name in error.hint
 
 
+@pytest.mark.parametrize(
+    ("text", "what"),
+    [
+        ("[b'x']", "b'x'"),
+        ("[1j]", "1j"),
+        ("[...]", "Ellipsis"),
+        ("[[{1, 2}]]", "{1, 2}"),
+        ("[{(1, 2): 3}]", "the key (1, 2)"),
+        ("[{'a': [{0: 1.0}]}]", "the key 0"),
+        ("[{True: 1}]", "the key True"),
+    ],
+)
+def test_a_value_that_would_not_arrive_as_it_is_is_refused(project, text, what) -> None:
+    error = refused(project, UsageError, "notebooks/train.ipynb", {"tags": text})
+    assert error.code == "parameter-wrong-type"
+    assert f"'tags' holds {what}," in error.message
+
+
 @pytest.mark.checklist("S1-13")
 def test_an_unknown_parameter_names_the_nearest(project) -> None:
     error = refused(project, UsageError, "notebooks/train.ipynb", {"dept": "3"})

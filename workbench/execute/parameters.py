@@ -46,7 +46,8 @@ def bind_parameters(notebook: Notebook, given: Mapping[str, str]) -> dict[str, A
     """Turn what was typed into the values that the notebook gets.
 
     Text becomes a number, a boolean or None by the rules of ``papermill -p``; a parameter whose default is text
-    keeps it as it is, and one whose default is a list, dict or tuple is read as one.
+    keeps it as it is, and one whose default is a list, dict or tuple is read as one. What papermill could not write
+    into the notebook as it is (it makes text of every key) is refused.
 
     Raises:
         UsageError: ``parameter-unknown``, with the nearest one, ``parameter-wrong-type`` or ``parameters-unreadable``.
@@ -91,7 +92,21 @@ def _fitting(name: str, text: str, default: Any) -> Any:
     if not is_fitting and value is not None:
         message = f"Parameter '{name}' is {_TYPES[type(default)]} (default {default!r}), not {text!r}"
         raise UsageError("parameter-wrong-type", message, f"give it like its default: -p {name}={default!r}")
+    if foreign := _foreign(value):
+        message = f"Parameter '{name}' holds {foreign}, which does not reach a notebook as it is"
+        hint = "a dict has text as its keys; values are text, numbers, True, False, None, lists and dicts"
+        raise UsageError("parameter-wrong-type", message, hint)
     return value
+
+
+def _foreign(value: Any) -> str:
+    """Return what of a value JSON, or papermill, would refuse or turn into something else; empty where nothing."""
+    if isinstance(value, dict):
+        strange = next((f"the key {key!r}" for key in value if not isinstance(key, str)), "")
+        return strange or _foreign(list(value.values()))
+    if isinstance(value, list | tuple):
+        return next(filter(None, map(_foreign, value)), "")
+    return "" if value is None or isinstance(value, str | int | float) else repr(value)
 
 
 def _declarations(notebook: Notebook) -> dict[str, ast.expr]:

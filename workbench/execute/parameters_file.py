@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import tomllib
 from collections.abc import Callable
+from datetime import date, time
 from pathlib import Path
 from typing import Any
 
@@ -63,4 +64,14 @@ def read_parameters_file(project: Project, named: str) -> dict[str, str]:
     if not isinstance(found, dict):
         message = f"{named} holds {type(found).__name__}, not names with values"
         raise UsageError("parameters-unreadable", message, "write: name: value")
-    return {str(key): value if isinstance(value, str) else repr(value) for key, value in found.items()}
+    plain = {str(key): _plain(value) for key, value in found.items()}
+    return {key: value if isinstance(value, str) else repr(value) for key, value in plain.items()}
+
+
+def _plain(value: Any) -> Any:
+    """Return a value with its dates and times as text: YAML and TOML know them, and a notebook is given none."""
+    if isinstance(value, dict):
+        return {key: _plain(each) for key, each in value.items()}
+    if isinstance(value, list):
+        return [_plain(each) for each in value]
+    return value.isoformat() if isinstance(value, date | time) else value

@@ -100,9 +100,9 @@ def await_replays(project: Project, jobs: tuple[str, ...], timeout_s: float) -> 
 
 
 def _params(project: Project, facts: RunFacts, notebook: Path) -> dict[str, str]:
-    """Return what was asked for; of a run without a job, what it logged under the names of declared parameters."""
+    """Return what was asked for; of a run without a job, what it logged as another value of declared parameters."""
     record = project.journal.record(NOUN, facts.job) if facts.job else None
     if record is not None:
         return dict(record.body["params"])
     declared = declared_parameters(notebook)
-    return {name: value for name, value in facts.params.items() if name in declared}
+    return {name: value for name, value in facts.params.items() if value != declared.get(name, value)}
