@@ -26,6 +26,7 @@ from workbench.compute.slurm.scripts import MARK
 from workbench.compute.slurm.states import Seen
 from workbench.compute.targets import TargetStatus
 from workbench.contract.status import JobState
+from workbench.doors.commandline import parse
 from workbench.execute import travelling
 from workbench.execute.mirror import Mirror
 from workbench.foundation.canonical import canonical_json
@@ -106,8 +107,9 @@ def test_a_last_word_counts_once_nothing_runs_any_more(folder: Path, target: San
     (folder / "outputs" / "a.txt").write_text("a result")
     assert target.poll({JOB: 0})[JOB].status.state is not JobState.SUCCEEDED
     assert target.status(JOB).state is not JobState.SUCCEEDED
-    with pytest.raises(UnavailableError, match="still runs"):
+    with pytest.raises(UnavailableError, match="still runs") as refused:
         target.fetch(JOB, ("outputs/**",))
+    assert parse(refused.value.hint.split()[1:]).verb.words == "logs"
 
     (folder / "lock").unlink()
     (folder / "lock").touch()
@@ -163,6 +165,71 @@ def test_the_runners_last_word_is_not_written_through_a_link(tmp_path: Path) -> 
     subprocess.run([sys.executable, "-c", code], cwd=tmp_path, check=True)
     assert (tmp_path / "elsewhere").read_text() == "mine"
     assert json.loads((tmp_path / "job" / "exit.json").read_text())["reason"] == "not-confined"
+
+
+@pytest.mark.parametrize(
+    "said",
+    [
+        '{"code": Infinity, "reason": "", "error": ""}',
+        '{"code": 1e999, "reason": "", "error": ""}',
+        '{"code": 0}',
+        '{"code": "0", "reason": "", "error": ""}',
+        "[]",
+        "[" * 60_000,
+    ],
+)
+def test_a_last_word_that_is_none_hides_no_other_job(folder: Path, target: SandboxTarget, said: str) -> None:
+    (folder / "exit.json").write_text(said)
+    (folder / "lock").unlink()
+    (folder / "lock").touch()
+    assert target.status(JOB).reason == "result-damaged"
+    here = JobFolder.of(target._project, JOB)
+    here.exit.write_text(said)
+    assert here.read_exit() is None
+
+
+@pytest.mark.parametrize(
+    "line",
+    [
+        '{"seq": 2, "at": "2026", "kind": "start", "data": []}',
+        '{"seq": 2, "at": 2026, "kind": "metric", "data": {}}',
+        '{"seq": 2, "at": "2026", "kind": ["metric"], "data": {}}',
+        '{"seq": 2.0, "at": "2026", "kind": "out", "data": {}}',
+        '{"seq": 2, "at": "2026"}',
+        "[" * 200_000,
+        "2",
+    ],
+)
+def test_an_event_that_is_none_hides_no_other_job(folder: Path, target: SandboxTarget, line: str) -> None:
+    first = '{"seq": 1, "at": "2026", "kind": "start", "data": {"cells": 3}}'
+    (folder / "events.jsonl").write_text(f"{first}\n{line}\n")
+    sighting = target.poll({JOB: 0})[JOB]
+    assert [event.seq for event in sighting.events] == [1]
+    here = JobFolder.of(target._project, JOB)
+    here.events.write_text(f"{first}\n{line}\n")
+    assert here.read_progress().cells == 3
+
+
+def test_halves_of_letters_are_marks_in_what_is_kept(folder: Path, target: SandboxTarget) -> None:
+    """No file and no database takes them: the follower would try for ever."""
+    data = {"text": "\ud800 \U0001f600"}
+    line = json.dumps({"seq": 1, "at": "2026", "kind": "out", "data": data})
+    assert "\\ud800" in line
+    (folder / "events.jsonl").write_text(f"{line}\n")
+    (folder / "exit.json").write_text(json.dumps({"code": 1, "reason": "\udcff", "error": ""}))
+    sighting = target.poll({JOB: 0})[JOB]
+    mirror = Mirror(JobFolder.of(target._project, JOB))
+    mirror.append(sighting.events)
+    assert [event.data["text"] for event in mirror.folder.read_events()] == ["? \U0001f600"]
+    (folder / "lock").unlink()
+    (folder / "lock").touch()
+    assert target.status(JOB).reason == "?"
+
+
+def test_all_events_are_those_above_any_number_below_one(target: SandboxTarget, folder: Path) -> None:
+    here = JobFolder.of(target._project, JOB)
+    here.events.write_text("".join(f'{{"seq": {n}, "at": "", "kind": "out", "data": {{}}}}\n' for n in (1, 2)))
+    assert [event.seq for event in here.read_events(-1)] == [1, 2]
 
 
 def test_a_last_word_counts_once_slurm_has_ended_the_job(target: SandboxTarget, folder: Path) -> None:

@@ -2,14 +2,20 @@
 
 from __future__ import annotations
 
+import base64
+import hashlib
 import importlib.util
+import io
 import json
 import os
 import random
+import tarfile
+import zlib
 from pathlib import Path
 
 import pytest
 
+from workbench.compute.kubernetes.store import unpack_results
 from workbench.compute.marked_lines import MarkedLines, read_log
 from workbench.execute import travelling
 
@@ -114,3 +120,29 @@ def test_a_name_that_reaches_outside_is_none(name) -> None:
     found = read_log(b"\x1ewb1 " + json.dumps(said).encode() + b"\n")
     assert found.files == {}
     assert found.incomplete == ()
+
+
+@pytest.mark.parametrize("name", ["events.jsonl", "./events.jsonl", "run.json", "spec.json", "cancel.json", "pod.json"])
+def test_what_is_written_here_alone_is_not_taken_from_a_log(name, tmp_path) -> None:
+    """The notebook prints into the same log; which run its results go into is not its to say."""
+    assert read_log(said_file(name, b"mine")).write_files(tmp_path) == ()
+    archive = io.BytesIO()
+    with tarfile.open(fileobj=archive, mode="w:gz") as packed:
+        for member in (name, "artifacts/events.jsonl"):
+            info = tarfile.TarInfo(member)
+            info.size = 4
+            packed.addfile(info, io.BytesIO(b"mine"))
+    assert unpack_results(archive.getvalue(), tmp_path) == (tmp_path / "artifacts" / "events.jsonl",)
+
+
+def test_what_nothing_could_store_or_read_is_no_event() -> None:
+    half = json.dumps({"seq": 1, "at": "2026", "kind": "out", "data": {"text": "\udcff"}})
+    found = read_log(f"\x1ewb1 {half}\n\x1ewb1 {'[' * 200_000}\n".encode())
+    assert [event.data for event in found.events()] == [{"text": "?"}]
+
+
+def said_file(name: str, content: bytes) -> bytes:
+    digest = f"sha256:{hashlib.sha256(content).hexdigest()}"
+    data = base64.b64encode(zlib.compress(content)).decode()
+    said = {"file": name, "part": 0, "parts": 1, "digest": digest, "bytes": len(content), "data": data}
+    return f"\x1ewb1 {json.dumps(said)}\n".encode()

@@ -145,7 +145,17 @@ def test_a_missing_notebook_names_the_nearest(project) -> None:
 
 @pytest.mark.parametrize(
     "content",
-    [b"no json", b"[]", b'{"cells": []}', b'{"nbformat": 3, "cells": []}', b'{"nbformat": 4, "cells": [1]}', b"\xff"],
+    [
+        *(
+            b"no json",
+            b"[]",
+            b'{"cells": []}',
+            b'{"nbformat": 3, "cells": []}',
+            b'{"nbformat": 4, "cells": [1]}',
+            b"\xff",
+        ),
+        *('{"nbformat": 4, "cells": []}'.encode(encoding) for encoding in ("utf-8-sig", "utf-16")),
+    ],
 )
 def test_what_is_no_notebook_is_refused(project, content) -> None:
     (project.root / "x.ipynb").write_bytes(content)

@@ -1,12 +1,14 @@
 """The job directory: the one thing that every target carries, and all that is known of a job while it runs.
 
 ``spec.json`` and ``input.ipynb`` go in; ``events.jsonl``, ``output.ipynb`` and at last ``exit.json`` come out. Whoever
-reads it needs no process to answer: the files are the interface, on this machine and on a far one.
+reads it needs no process to answer: the files are the interface, on this machine and on a far one. The notebook may
+write into them, too, so what is read here is taken for an event or a last word only where it is one.
 """
 
 from __future__ import annotations
 
 import json
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -20,6 +22,7 @@ CANCELLED_CODE = 143
 
 KEPT_HERE = frozenset(
     {"spec.json", "events.jsonl", "run.json", "sending.json", "sent.json", "view.json", "cancel.json", "process.json"}
+    | {"input.ipynb", "pod.json", "abandoned.json"}
 )
 """Files of a job directory that are written here alone; what lies over there under these names is never fetched over
 them, for ``events.jsonl`` is also how far events have been taken in."""
@@ -38,6 +41,18 @@ class Exit:
     code: int
     reason: str
     error: str
+
+    @classmethod
+    def of(cls, said: object) -> Exit:
+        """Read what stands in ``exit.json``.
+
+        Raises:
+            ValueError: It is no last word.
+        """
+        match said:
+            case {"code": int(code), "reason": reason, "error": error}:
+                return cls(code, str(reason), str(error))
+        raise ValueError("no last word")
 
     @property
     def state(self) -> JobState:
@@ -195,12 +210,18 @@ class JobFolder:
         return self.path / "log.txt"
 
     def read_events(self, after: int = 0) -> tuple[JobEvent, ...]:
-        """Return the whole events with a number above ``after``; a line still being written is left for later."""
+        """Return the whole events with a number above ``after``, up to one that is none.
+
+        A line still being written is left for later.
+        """
         try:
             lines = self.events.read_bytes().split(b"\n")[:-1]
         except FileNotFoundError:
             return ()
-        return tuple(JobEvent(**json.loads(line)) for line in lines[after:])
+        events: list[JobEvent] = []
+        with suppress(ValueError):
+            events.extend(map(read_event, lines[max(after, 0) :]))
+        return tuple(events)
 
     def read_progress(self) -> Progress:
         """Count the cells that are done."""
@@ -221,10 +242,9 @@ class JobFolder:
 
     def read_exit(self) -> Exit | None:
         """Return the job's last word, or None while there is none."""
-        found = read_json(self.exit)
-        if found is None:
-            return None
-        return Exit(int(found["code"]), str(found["reason"]), str(found["error"]))
+        with suppress(ValueError):
+            return Exit.of(read_json(self.exit))
+        return None
 
     def read_run(self) -> str:
         """Return the MLflow run id; empty while there is none."""
@@ -234,10 +254,45 @@ class JobFolder:
 def read_json(path: Path) -> dict[str, Any] | None:
     """Return a JSON object that is written in one step by its writer, or None where there is none."""
     try:
-        value = json.loads(path.read_bytes())
+        value = read_value(path.read_bytes())
     except (FileNotFoundError, ValueError):
         return None
     return value if isinstance(value, dict) else None
+
+
+def read_event(line: str | bytes) -> JobEvent:
+    """Read one line of ``events.jsonl``.
+
+    Raises:
+        ValueError: It is no event.
+    """
+    try:
+        event = JobEvent(**read_value(line))
+    except TypeError as error:
+        raise ValueError(str(error)) from error
+    texts = isinstance(event.at, str) and isinstance(event.kind, str)
+    if not texts or not isinstance(event.seq, int) or not isinstance(event.data, dict):
+        raise ValueError("no event")
+    return event
+
+
+def read_value(text: str | bytes) -> Any:
+    """Read JSON that may be anybody's.
+
+    Raises:
+        ValueError: It is none, or nested too deep.
+    """
+    try:
+        value = json.loads(text)
+    except RecursionError as error:
+        raise ValueError("nested too deep") from error
+    is_escaped = b"\\ud" in text.lower() if isinstance(text, bytes) else "\\ud" in text.lower()
+    return storable(value) if is_escaped else value
+
+
+def storable(value: Any) -> Any:
+    """Return a value of JSON with a mark in the place of each half of a letter, which no file and no database takes."""
+    return json.loads(json.dumps(value, ensure_ascii=False).encode("utf-8", "replace"))
 
 
 def _whole(value: object) -> int:

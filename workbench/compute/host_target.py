@@ -117,7 +117,7 @@ class HostTarget:
         """
         if JobFolder.of(self._project, job).is_apart and self._folders.look({job: -1})[job].process == "alive":
             message = f"{job} still runs on {self._host.name}, confined; its files come when it has ended"
-            raise UnavailableError("far-files-changing", message, f"mlops wait {attempt_of(job)[0]}")
+            raise UnavailableError("far-files-changing", message, f"mlops logs {attempt_of(job)[0]}")
         into = JobFolder.of(self._project, job).path
         return self._host.get(self._folder(job), patterns, into, without=KEPT_HERE)
 

@@ -17,6 +17,7 @@ from pathlib import Path
 from typing import Any
 
 from workbench.compute.folder import JobFolder, read_json
+from workbench.compute.hosts.archive import matching_files
 from workbench.compute.targets import Capability, Sighting, TargetFigures, TargetStatus, Travel, read_options
 from workbench.contract.job import JobEvent
 from workbench.contract.project import Finding
@@ -161,8 +162,7 @@ class LocalTarget:
 
     def fetch(self, job: str, patterns: tuple[str, ...]) -> tuple[Path, ...]:
         """Return the files of the job directory that match; they are here already."""
-        folder = JobFolder.of(self._project, job).path
-        return tuple(sorted({path for pattern in patterns for path in folder.glob(pattern) if path.is_file()}))
+        return matching_files(JobFolder.of(self._project, job).path, patterns)
 
     def cleanup(self, job: str) -> None:
         """End processes that outlived their job."""

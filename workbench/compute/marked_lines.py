@@ -16,6 +16,7 @@ from dataclasses import dataclass, field
 from pathlib import Path, PurePosixPath
 from typing import Any
 
+from workbench.compute.folder import KEPT_HERE, storable
 from workbench.contract.job import JobEvent
 from workbench.foundation.durable import write_atomic
 
@@ -83,13 +84,16 @@ class MarkedLines:
     def write_files(self, folder: Path) -> tuple[Path, ...]:
         """Write the files that came whole into a job directory, each in one step, and return where they lie.
 
+        The notebook may write marked lines of its own into the log; they are not taken for what is written here alone.
+
         Raises:
             StorageError: The disk is full or the folder is not writable.
         """
         paths = []
         for name, content in sorted(self._files.items()):
-            paths.append(folder / name)
-            write_atomic(folder / name, content)
+            if name not in KEPT_HERE:
+                paths.append(folder / name)
+                write_atomic(folder / name, content)
         return tuple(paths)
 
     def _take(self, line: bytes) -> None:
@@ -97,9 +101,10 @@ class MarkedLines:
         for piece in line.split(MARK)[1:]:
             try:
                 said, _ = json.JSONDecoder().raw_decode(piece.decode("utf-8"))
-            except ValueError:
+            except (ValueError, RecursionError):
                 continue
             if isinstance(said, dict):
+                said = storable(said) if b"\\ud" in piece.lower() else said
                 self._take_file(said) if "file" in said else self._take_event(said)
 
     def _take_event(self, said: dict[str, Any]) -> None:
@@ -147,4 +152,5 @@ def _unpacked(known: _Pieces) -> bytes | None:
 
 def _is_inside(name: str) -> bool:
     path = PurePosixPath(name)
-    return bool(name) and not path.is_absolute() and ".." not in path.parts and "\\" not in name and "\0" not in name
+    is_plain = path.as_posix() == name != "."  # "./events.jsonl" is another's name
+    return is_plain and not path.is_absolute() and ".." not in path.parts and "\\" not in name and "\0" not in name

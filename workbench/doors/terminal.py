@@ -87,7 +87,8 @@ class ProgressBar:
     def __call__(self, event: JobEvent) -> None:
         """Take one event of the job."""
         if event.kind == "start":
-            self._cells = int(str(event.data.get("cells", 0)))
+            cells = event.data.get("cells")
+            self._cells = cells if isinstance(cells, int) else 0
             self._draw()
         elif event.kind == "cell_end":
             self._done += 1

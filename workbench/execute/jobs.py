@@ -9,10 +9,9 @@ from __future__ import annotations
 import time
 from collections.abc import Callable
 from contextlib import suppress
-from pathlib import Path, PurePosixPath
+from pathlib import PurePosixPath
 
-from workbench.compute.folder import JobFolder
-from workbench.compute.hosts.archive import matches
+from workbench.compute.hosts.archive import matching_files
 from workbench.compute.needs import read_resources
 from workbench.compute.targets import LOCAL, require_ready
 from workbench.contract.job import JobCard, JobEvent, JobFiles
@@ -39,6 +38,7 @@ _POLL_S = 0.1
 _CANCEL_S = 30.0
 _EARLIER = 200
 """Jobs of the past that tell how long the next will take."""
+_MOST_JOBS = 10_000
 _RECONCILE_S = 1.0
 
 
@@ -89,8 +89,14 @@ def list_jobs(project: Project, limit: int = 50) -> tuple[JobCard, ...]:
 
     Args:
         project: The project.
-        limit: At most so many.
+        limit: At most so many, up to 10,000.
+
+    Raises:
+        UsageError: ``limit-out-of-range``.
     """
+    if not 1 <= limit <= _MOST_JOBS:
+        message = f"Limit {limit} is not between 1 and {_MOST_JOBS}"
+        raise UsageError("limit-out-of-range", message, "mlops jobs --limit 50")
     reconcile_jobs(project)
     known = project.journal.records(NOUN, limit=max(limit, _EARLIER))
     return tuple(card_of(project, record, expected_seconds(known, record)) for record in known[:limit])
@@ -206,18 +212,15 @@ def fetch(project: Project, job: str, patterns: tuple[str, ...]) -> JobFiles:
             raise UsageError("pattern-outside-job", message, "name files relative to it: artifacts/*")
     require_here(project, record, "fetch")
     folder = folder_of(project, record)
-    found = {path for path in folder.path.rglob("*") if path.is_file() and _is_wanted(folder, path, patterns)}
+    found = set(matching_files(folder.path, patterns))
     if not JobState(record.state).is_terminal or not found:
         found |= set(target_of(project, record).fetch(execution_of_record(record), patterns))
     if not found:
-        message = f"No file of {record.id} matches {' '.join(patterns) or 'nothing'}"
+        named = " ".join(f"'{pattern}'" for pattern in patterns)
+        message = f"No file of {record.id} matches {named or 'nothing'}"
         raise NotFoundError("job-files-missing", message, f"ls '{folder.path}'")
     paths = sorted(path.relative_to(project.root).as_posix() for path in found)
     return JobFiles(record.id, tuple(paths), sum(path.stat().st_size for path in found))
-
-
-def _is_wanted(folder: JobFolder, path: Path, patterns: tuple[str, ...]) -> bool:
-    return any(matches(path.relative_to(folder.path).as_posix(), pattern) for pattern in patterns)
 
 
 def wait(

@@ -80,7 +80,7 @@ def parse_notebook(path: Path, data: bytes) -> Notebook:
         UsageError: ``notebook-invalid``.
     """
     try:
-        raw = json.loads(data)
+        raw = json.loads(data.decode("utf-8"))  # of bytes json would guess the encoding, which the runner does not
     except (ValueError, RecursionError) as error:
         raise _invalid(path, f"no JSON ({error})" if data.strip() else "the file is empty") from error
     is_current = isinstance(raw, dict) and isinstance(raw.get("nbformat"), int) and raw["nbformat"] >= 4

@@ -58,6 +58,17 @@ CASES = (
         "job-files-missing",
         {**JOB, "patterns": ("nope",)},
     ),
+    *(
+        Case(
+            f"fetch-by-a-pattern-that-is-none-{at}",
+            after(job("SUCCEEDED"), folder(".workbench/jobs/jb-00000001")),
+            "fetch",
+            "job-files-missing",
+            {**JOB, "patterns": (pattern,)},
+        )
+        for at, pattern in enumerate(("", ".", "**zzz"))
+    ),
+    Case("jobs-of-none", nothing, "jobs", "limit-out-of-range", {"limit": 0}),
     Case("notebook-elsewhere", nothing, "run", "notebook-outside-project", {"notebook": "/tmp/x.ipynb"}),
     Case("parameters-of-no-file", nothing, "run", "parameters-missing", {"notebook": TRAIN, "params_file": "p.yaml"}),
     Case(

@@ -7,6 +7,7 @@ import json
 import sys
 import threading
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -50,6 +51,10 @@ def travelled(value: object, folder: Path) -> tuple[str, object]:
         (pd.DataFrame({0: [1], 1: [2]}), None),
         (pd.DataFrame({"a": [1, 2]}, index=pd.IntervalIndex.from_breaks([0, 1, 2])), None),
         (pd.DataFrame([[1, 2]], columns=["same", "same"]), "pickle"),
+        (pd.DataFrame({"a": [1, 2, 3]}, index=pd.date_range("2026-01-31", periods=3, freq="ME", tz="UTC")), "parquet"),
+        (pd.DataFrame({"a": [1, 2]}, index=pd.period_range("2026-01", periods=2, freq="M")), None),
+        (pd.DataFrame({"a": [1, 2]}, index=pd.timedelta_range("1h", periods=2, freq="h")), "parquet"),
+        (pd.DataFrame({"a": [1]}).set_flags(allows_duplicate_labels=False), "pickle"),
     ],
 )
 def test_a_frame_comes_back_as_it_was(tmp_path: Path, frame: pd.DataFrame, kind: str | None) -> None:
@@ -59,6 +64,14 @@ def test_a_frame_comes_back_as_it_was(tmp_path: Path, frame: pd.DataFrame, kind:
     assert [type(value) for value in back.to_numpy(dtype=object).ravel()] == [
         type(value) for value in frame.to_numpy(dtype=object).ravel()
     ]
+
+
+@pytest.mark.parametrize(("attrs", "kind"), [({"unit": "mm"}, "parquet"), ({1: (2, 3)}, "pickle")])
+def test_what_a_frame_says_of_itself_comes_back_as_it_was(tmp_path: Path, attrs: dict[Any, Any], kind: str) -> None:
+    frame = pd.DataFrame({"a": [1]})
+    frame.attrs.update(attrs)
+    found, back = travelled(frame, tmp_path)
+    assert (found, back.attrs) == (kind, attrs)
 
 
 def test_tables_of_arrow_and_polars_come_back_as_they_were(tmp_path: Path) -> None:

@@ -6,7 +6,7 @@ import io
 import os
 import secrets
 import tarfile
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from fnmatch import fnmatchcase
 from pathlib import Path
 from typing import IO
@@ -97,6 +97,13 @@ def is_plain(name: str) -> bool:
 def matches(name: str, glob: str) -> bool:
     """Tell whether a relative path matches: ``*`` stays within a folder, ``**`` is any depth, also none."""
     return _match(name.split("/"), glob.split("/"))
+
+
+def matching_files(folder: Path, patterns: Sequence[str]) -> tuple[Path, ...]:
+    """Return the files below a folder that match any pattern, as :func:`matches` says."""
+    files = (path for path in sorted(folder.rglob("*")) if path.is_file())
+    names = ((path, path.relative_to(folder).as_posix()) for path in files)
+    return tuple(path for path, name in names if any(matches(name, pattern) for pattern in patterns))
 
 
 def _match(parts: list[str], globs: list[str]) -> bool:

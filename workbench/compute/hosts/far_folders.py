@@ -3,13 +3,12 @@
 from __future__ import annotations
 
 import errno
-import json
 import os
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
-from workbench.compute.folder import Exit
+from workbench.compute.folder import Exit, read_event, read_value
 from workbench.compute.hosts.errands import run_errand
 from workbench.compute.hosts.posix import PosixHost
 from workbench.compute.targets import TargetStatus
@@ -137,8 +136,8 @@ def _read_events(text: str, after: int) -> tuple[tuple[JobEvent, ...], bool]:
     events: list[JobEvent] = []
     for line in text.split("\n")[:-1]:
         try:
-            event = JobEvent(**json.loads(line))
-        except (ValueError, TypeError):
+            event = read_event(line)
+        except ValueError:
             return tuple(events), False
         if event.seq != after + len(events) + 1:
             return tuple(events), False
@@ -150,9 +149,8 @@ def _read_exit(text: str) -> Exit | None:
     if not text:
         return None
     try:
-        end = json.loads(text)
-        return Exit(int(end["code"]), str(end["reason"]), str(end["error"]))
-    except (ValueError, TypeError, KeyError):
+        return Exit.of(read_value(text))
+    except ValueError:
         return _damaged("exit.json cannot be read")
 
 

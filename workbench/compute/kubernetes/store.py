@@ -13,6 +13,7 @@ from contextlib import contextmanager
 from pathlib import Path, PurePosixPath
 from typing import Any
 
+from workbench.compute.folder import KEPT_HERE
 from workbench.compute.kubernetes.options import KubernetesOptions
 from workbench.foundation.durable import write_atomic
 from workbench.foundation.errors import UnavailableError, UsageError
@@ -111,7 +112,7 @@ def unpack_results(data: bytes, folder: Path) -> tuple[Path, ...]:
         for member in archive:
             name = PurePosixPath(member.name)
             stream = archive.extractfile(member) if member.isfile() else None
-            is_ours = name.name == "events.jsonl" or name.is_absolute() or ".." in name.parts
+            is_ours = name.as_posix() in KEPT_HERE or name.is_absolute() or ".." in name.parts
             if stream is None or is_ours or (folder / name).exists():
                 continue
             write_atomic(folder / name, stream.read())

@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from workbench.compute.folder import JobFolder
+from workbench.compute.hosts.archive import matching_files
 from workbench.compute.kubernetes.capacity import exceeded, find_room, queue_text, quota_text, quotas
 from workbench.compute.kubernetes.checks import check_cluster
 from workbench.compute.kubernetes.cluster import Cluster, JsonObject, flags
@@ -166,7 +167,7 @@ class KubernetesTarget:
             transcript.write(folder.path, folder.log)
         if self._store and (data := self._store.read(f"jobs/{job}/{RESULTS}")):
             unpack_results(data, folder.path)
-        return tuple(sorted({path for pattern in patterns for path in folder.path.glob(pattern) if path.is_file()}))
+        return matching_files(folder.path, patterns)
 
     def cleanup(self, job: str) -> None:
         """Take everything away, for what counts is here; what nobody comes back for, the cluster removes itself."""

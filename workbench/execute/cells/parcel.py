@@ -7,6 +7,7 @@ version may come to life as something else, without a word.
 
 from __future__ import annotations
 
+import contextlib
 import hashlib
 import json
 import sys
@@ -54,7 +55,9 @@ def pack(name: str, value: Any, place: Path) -> dict[str, Any]:
         needs = _pickle(name, value, path)
     data = path.read_bytes()
     digest = f"sha256:{hashlib.sha256(data).hexdigest()}"
-    return {"name": name, "kind": kind, "file": path.name, "bytes": len(data), "digest": digest, "needs": needs}
+    entry = {"name": name, "kind": kind, "file": path.name, "bytes": len(data), "digest": digest, "needs": needs}
+    freq = getattr(value.index, "freqstr", None) if kind == "parquet" else None
+    return {**entry, "freq": freq} if freq else entry
 
 
 def unpack(entry: dict[str, Any], folder: Path) -> Any:
@@ -63,7 +66,12 @@ def unpack(entry: dict[str, Any], folder: Path) -> Any:
     if entry["kind"] == "parquet":
         import pandas as pd
 
-        return pd.read_parquet(path)
+        frame = pd.read_parquet(path)
+        index: Any = frame.index
+        if entry.get("freq") and index.freq is None:  # Parquet keeps the times, and not how far they lie apart
+            with contextlib.suppress(ValueError):  # another version has another word for it
+                index.freq = entry["freq"]
+        return frame
     if entry["kind"] == "polars":
         import polars as pl
 
@@ -173,6 +181,7 @@ def _is_kept(frame: Any, path: Path) -> bool:
         and back.index.equals(frame.index)
         and type(back.index) is type(frame.index)
         and list(back.index.names) == list(frame.index.names)
+        and (back.attrs, back.flags) == (frame.attrs, frame.flags)
         and back.columns.equals(frame.columns)
         and [type(name) for name in back.columns] == [type(name) for name in frame.columns]
         and all(_is_same_kind(back.iloc[:, at], frame.iloc[:, at]) for at in range(frame.shape[1]))
