@@ -9,6 +9,7 @@ import signal
 import subprocess
 import sys
 from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
 
@@ -17,6 +18,7 @@ from workbench.compute.folder import JobFolder
 from workbench.execute.jobs import list_jobs, submit
 from workbench.execute.notebook import read_notebook
 from workbench.execute.parameters import bind_parameters, declared_parameters
+from workbench.execute.replay import _params
 from workbench.execute.supervise import RunnerProcess, kernel_environment
 from workbench.foundation.errors import NotFoundError, StorageError, UnavailableError, UsageError, WorkbenchError
 from workbench.foundation.project import Project
@@ -117,6 +119,12 @@ def test_a_value_that_would_not_arrive_as_it_is_is_refused(project, text, what) 
     error = refused(project, UsageError, "notebooks/train.ipynb", {"tags": text})
     assert error.code == "parameter-wrong-type"
     assert f"'tags' holds {what}," in error.message
+
+
+def test_a_replay_is_given_what_differs_from_the_defaults(project) -> None:
+    """A default needs no way into the notebook, and some have none: a dict whose keys are numbers."""
+    facts = SimpleNamespace(job="", params={"depth": "6", "rate": "0.5", "tags": "['a']", "seen": "1"})
+    assert _params(project, facts, project.root / "notebooks" / "train.ipynb") == {"rate": "0.5"}
 
 
 @pytest.mark.checklist("S1-13")

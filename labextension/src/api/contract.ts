@@ -2962,7 +2962,7 @@ export interface ITargetsParams {
 
 /** What `jobs` takes. */
 export interface IJobsParams {
-  /** At most so many. Default: 50. */
+  /** At most so many, up to 10,000. Default: 50. */
   readonly limit?: number;
 }
 
