@@ -217,3 +217,65 @@ def test_a_database_is_asked_and_its_address_stays_secret(tmp_path, monkeypatch)
     assert "hunter2" not in str(refusal.value)
     with pytest.raises(UsageError, match="url-missing"):
         read_query(ReadingRecipe("", query="select 1", url_env="NOT_SET"))
+
+
+def test_a_sheet_is_read_whole_whatever_size_it_claims_and_a_chart_is_no_sheet_of_cells(tmp_path):
+    import re
+    import zipfile
+
+    from openpyxl import Workbook
+    from openpyxl.chart import BarChart, Reference
+
+    book = Workbook()
+    sheet = book.active
+    for row in (["id", "値"], [1, 10], [2, 20]):
+        sheet.append(row)
+    chart = BarChart()
+    chart.add_data(Reference(sheet, min_col=2, min_row=1, max_row=3))
+    book.create_chartsheet("グラフ", 0).add_chart(chart)
+    book.save(tmp_path / "whole.xlsx")
+    with zipfile.ZipFile(tmp_path / "whole.xlsx") as whole, zipfile.ZipFile(tmp_path / "t.xlsx", "w") as claims:
+        for name in whole.namelist():
+            claims.writestr(name, re.sub(rb'<dimension ref="[^"]*"', b'<dimension ref="A1"', whole.read(name)))
+    assert read_source(tmp_path / "t.xlsx").table.to_pydict() == {"id": [1, 2], "値": [10, 20]}
+    with pytest.raises(UsageError, match="'グラフ' is a chart") as refusal:
+        read_source(tmp_path / "t.xlsx", ReadingRecipe("excel", sheet="グラフ"))
+    assert refusal.value.hint == "name another: --sheet Sheet"
+
+
+def test_numbers_that_stand_for_something_keep_every_digit(tmp_path):
+    path = tmp_path / "t.csv"
+    path.write_text("sim,big,state,size\n89811000000000000001,9007199254740993,0x0A,1e20\n8,2,0xFF,1\n")
+    found = read_source(path).table.to_pydict()
+    assert found["sim"] == ["89811000000000000001", "8"]
+    assert found["big"] == [9007199254740993, 2]
+    assert found["state"] == ["0x0A", "0xFF"]
+    assert found["size"] == [1e20, 1.0]
+    # What was recorded as a number before is still read as one.
+    declared = ReadingRecipe("csv", columns=(ColumnRule("sim", "double"), ColumnRule("state", "int64")))
+    found = read_source(path, declared).table.to_pydict()
+    assert (found["sim"], found["state"]) == ([89811000000000000001.0, 8.0], [10, 255])
+
+
+def test_a_long_cell_is_read_and_a_quote_that_never_closes_is_named(tmp_path):
+    path = tmp_path / "t.csv"
+    path.write_text(f'id,trace\n1,"{"0 " * 150_000}"\n2,"a\nb"\n')
+    assert read_source(path, exactly=True).table["trace"].to_pylist() == ["0 " * 150_000, "a\nb"]
+    path.write_text("id,size\n1,2 inch\n" + '2,"3 inch\n' + "3,4 inch\n" * 30_000)
+    with pytest.raises(UsageError, match="A quote opens in row 2 below the header and never closes"):
+        read_source(path)
+
+
+def test_the_row_that_does_not_fit_is_named(tmp_path):
+    path = tmp_path / "t.csv"
+    path.write_text("id,a\n" + "1,2\n" * 70_000 + "1\n" + "1,2\n" * 70_000)
+    with pytest.raises(UsageError, match="row 70001 below it has 1; rows that do not fit: 1"):
+        read_source(path)
+
+
+def test_parquet_with_two_columns_of_one_name_is_read(tmp_path):
+    import pyarrow as pa
+    import pyarrow.parquet as pq
+
+    pq.write_table(pa.table([pa.array([1]), pa.array([2])], names=["a", "a"]), tmp_path / "t.parquet")
+    assert read_source(tmp_path / "t.parquet").table.to_pydict() == {"a": [1], "a_2": [2]}

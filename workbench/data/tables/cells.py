@@ -66,6 +66,8 @@ def parse_column(name: str, text: Any, missing: tuple[str, ...] = MISSING, decla
         for kind, parse, notes in _PARSERS:
             if declared not in ("", kind) or (not declared and _parsed(parse, sample) is None):
                 continue
+            if not declared and kind in ("int64", "double") and _is_identifier(present):
+                continue  # never where it is declared: tables recorded as numbers must still be read
             values = _parsed(parse, present)
             if values is not None:
                 return Parsed(values, str(values.type), notes)
@@ -102,6 +104,18 @@ def _whole(cells: Any) -> Any:
     if pc.any(pc.match_substring_regex(cells, r"^[+-]?0[0-9]|^\+")).as_py():
         return None
     return cells.cast(pa.int64())
+
+
+def _is_identifier(cells: Any) -> bool:
+    """Tell whether numbers stand for something: beyond int64 they would lose digits, and 0x0A would lose its form."""
+    import pyarrow.compute as pc
+
+    if pc.any(pc.match_substring_regex(cells, r"^[+-]?0[xX]")).as_py():
+        return True
+    is_long = pc.any(pc.match_substring_regex(cells, r"^[+-]?[0-9]{19,}$")).as_py()
+    if not is_long or pc.any(pc.match_substring_regex(cells, r"[^0-9+-]")).as_py():
+        return False
+    return _parsed(_whole, cells) is None
 
 
 def _real(cells: Any) -> Any:

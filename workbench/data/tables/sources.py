@@ -230,7 +230,8 @@ def _read_arrow(data: bytes, wanted: ReadingRecipe) -> Any:
 
     try:
         reader = pa.BufferReader(data)
-        return pq.read_table(reader) if wanted.format == "parquet" else feather.read_table(reader)
+        # A parquet.ParquetFile, other than read_table, also reads two columns of one name.
+        return pq.ParquetFile(reader).read() if wanted.format == "parquet" else feather.read_table(reader)
     except (pa.ArrowInvalid, OSError) as error:
         message = f"{wanted.source} is no {wanted.format} file: {error}"[:200]
         raise UsageError("table-malformed", message, "mend the file, or name another") from None
@@ -258,7 +259,13 @@ def _read_excel(data: bytes, wanted: ReadingRecipe) -> Any:
     if wanted.sheet and wanted.sheet not in book.sheetnames:
         message = f"{wanted.source} has no sheet '{wanted.sheet}'"
         raise NotFoundError("sheet-missing", message, did_you_mean(wanted.sheet, book.sheetnames))
-    sheet = book[wanted.sheet] if wanted.sheet else book[book.sheetnames[0]]
+    sheets = {sheet.title: sheet for sheet in book.worksheets}  # without charts, which hold no cells
+    title = wanted.sheet or next(iter(sheets), "")
+    if title not in sheets:
+        message = f"The sheet '{title}' is a chart" if title else f"{wanted.source} holds no sheet of cells"
+        raise UsageError("table-empty", message, f"name another: --sheet {next(iter(sheets), 'NAME')}")
+    sheet = sheets[title]
+    sheet.reset_dimensions()  # measuring machines write what they please there, and whatever lies outside would be lost
     rows = [
         row
         for row in sheet.iter_rows(values_only=True, min_row=wanted.skip_rows + 1)

@@ -16,6 +16,7 @@ _DELIMITERS = ",\t;|"
 _LOOKED_AT = 50
 _ROWS_AT_ONCE = 50_000
 _QUOTINGS = ("minimal", "text", "all")
+csv.field_size_limit(1 << 30)  # Python's own limit is 128 KiB a cell, which a remark or a trace of readings may exceed
 
 
 @dataclass(frozen=True)
@@ -133,7 +134,8 @@ def read_cells(text: str, layout: TextLayout) -> Any:
     """Return the cells as an Arrow table of strings; an empty cell is an empty string.
 
     Raises:
-        UsageError: ``table-ragged``: a row has more or fewer cells than the header.
+        UsageError: ``table-ragged``: a row has more or fewer cells than the header; ``table-malformed``: a quote is
+            never closed.
     """
     import pyarrow as pa
     from pyarrow import csv as arrow_csv
@@ -156,17 +158,25 @@ def read_cells(text: str, layout: TextLayout) -> Any:
     convert = arrow_csv.ConvertOptions(column_types=kinds, strings_can_be_null=False, check_utf8=False)
     try:
         table = arrow_csv.read_csv(pa.BufferReader(data), read, parse, convert)
+        if wrong:  # once more, one row after the other: only so Arrow knows which row it is at
+            wrong.clear()
+            read.use_threads = False
+            arrow_csv.read_csv(pa.BufferReader(data), read, parse, convert)
     except pa.ArrowInvalid as error:
         raise UsageError("table-malformed", f"The rows cannot be read: {error}"[:300], "mend the file") from None
     if wrong:
         row = wrong[0]
-        where = f"row {row.number}" if row.number else "a row"
+        where = f"row {row.number} below it" if row.number else "a row"
         message = (
             f"The header has {row.expected_columns} cells and {where} has {row.actual_columns}; "
             f"rows that do not fit: {len(wrong):,}"
         )
         hint = "skip the rows before the header: --skip-rows N; or name the delimiter: --delimiter ';'"
         raise UsageError("table-ragged", message, hint)
+    last = table.column(table.num_columns - 1)[-1].as_py() if table.num_rows else ""
+    if ("\n" in last or "\r" in last) and not body.rstrip().endswith('"'):
+        message = f"A quote opens in row {table.num_rows:,} below the header and never closes"
+        raise UsageError("table-malformed", message, 'close it, or write a quote inside of a cell twice: "3"" pipe"')
     return table.combine_chunks()
 
 
