@@ -172,6 +172,12 @@ def test_hashes_depend_on_values_alone():
     assert (cell_hashes(pa.array(words, pa.large_string())) == plain).all()
     assert (cell_hashes(pa.array([1, 2, None])) == cell_hashes(pa.array([1.0, 2.0, None]))).all()
     assert (cell_hashes(pa.array([0.0, float("nan")])) == cell_hashes(pa.array([-0.0, None]))).all()
+    times = [pa.array(values, pa.timestamp("ns")) for values in ([1_000, None], [1_001, None])]
+    assert (cell_hashes(times[0]) == cell_hashes(times[0].cast(pa.timestamp("us")))).all()
+    assert (cell_hashes(times[0]) == cell_hashes(times[1])).tolist() == [False, True]
+    for kind in (pa.duration("s"), pa.binary(2)):
+        odd = [b"\xff\x00", b"\xff\xff"] if kind == pa.binary(2) else [1, 2]
+        assert len(set(cell_hashes(pa.array([*odd, odd[0], None], kind)).tolist())) == 3
     rng = np.random.default_rng(0)
     many = cell_hashes(pa.array([f"{v:x}" for v in rng.choice(10**9, 300_000, replace=False)]))
     assert len(np.unique(many)) == 300_000

@@ -430,6 +430,8 @@ def test_nested_decimal_and_binary_columns_of_parquet_survive(project, tmp_path)
             "b": pa.array([b"\xff", None], pa.binary()),
             "c": pa.array(["x", "y"]).dictionary_encode(),
             "t": pa.array([1, None], pa.timestamp("ns", tz="Asia/Tokyo")),
+            "m": pa.array([[("k", 1)], None], pa.map_(pa.string(), pa.int64())),  # whose parts Parquet names "m"
+            "s": pa.array([{"m": [("k", 1)]}, None], pa.struct({"m": pa.map_(pa.string(), pa.int64())})),
         }
     )
     pq.write_table(table, tmp_path / "odd.parquet")
@@ -439,6 +441,15 @@ def test_nested_decimal_and_binary_columns_of_parquet_survive(project, tmp_path)
     pq.write_table(table.set_column(0, "d", pa.array([1.5, 2.5])), tmp_path / "odd.parquet")
     with pytest.raises(UsageError, match="column-type"):
         import_table(project, "odd.parquet")
+
+
+def test_what_csv_cannot_hold_is_named_and_nothing_is_written(project, tmp_path):
+    pq.write_table(pa.table({"id": [1], "waves": pa.array([[1, 2]])}), tmp_path / "odd.parquet")
+    import_table(project, "odd.parquet")
+    with pytest.raises(UsageError, match=r"'waves' is list<.*which CSV cannot hold") as refusal:
+        export_data(project, "odd", tmp_path / "odd.csv")
+    assert refusal.value.code == "format-unfit"
+    assert not (tmp_path / "odd.csv").exists()
 
 
 def test_a_reader_whose_blocks_an_import_swept_gets_the_table_that_took_their_place(project, import_frame):

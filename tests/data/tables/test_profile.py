@@ -98,3 +98,22 @@ def test_what_is_no_table_is_named(project):
         profile_data(project, "data/folder")
     with pytest.raises(NotFoundError, match="data-missing"):
         profile_data(project, "nothing")
+
+
+def test_large_whole_numbers_and_columns_that_only_parquet_has(project):
+    import pyarrow as pa
+    import pyarrow.parquet as pq
+
+    table = pa.table(
+        {
+            "id": [2**53 + 1, 2**63 - 1, 3],
+            "half": [1, 2, 3],
+            "took": pa.array([1, 2, None], pa.duration("s")),
+            "raw": pa.array([b"\xff\xfe", b"\x00\xff", None], pa.binary(2)),
+            "waves": pa.array([[1.5], [], None]),
+        }
+    )
+    pq.write_table(table, project.root / "data/odd.parquet")
+    profile = profile_data(project, "data/odd.parquet")
+    assert profile.duplicate_rows == 0
+    assert [(column.distinct, column.missing) for column in profile.columns] == [(3, 0), (3, 0), (2, 1), (2, 1), (2, 1)]

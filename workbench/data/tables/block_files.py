@@ -86,6 +86,8 @@ def write_blocks(writer: BlockWriter, array: Any, borders: Any) -> tuple[str, ..
 
     if isinstance(array, pa.ChunkedArray):
         array = array.chunk(0) if array.num_chunks == 1 else array.combine_chunks()
+    if pa.types.is_nested(array.type):
+        array = _as_read_back(array)
     digests = []
     for start, stop in pairwise(borders.tolist()):
         part = _compact(array.slice(start, stop - start))
@@ -93,6 +95,21 @@ def write_blocks(writer: BlockWriter, array: Any, borders: Any) -> tuple[str, ..
         writer.write(f"{BLOCKS}/{digest}.arrow", partial(_feather, part))
         digests.append(digest)
     return tuple(digests)
+
+
+def _as_read_back(array: Any) -> Any:
+    """Return an array in the type that a file gives it back in: Arrow's files do not keep the names of a map's parts.
+
+    A block is named by its type, too, so under any other it would never again be what its name says.
+    """
+    import pyarrow as pa
+
+    empty = pa.record_batch([array.slice(0, 0)], names=["x"])
+    sink = pa.BufferOutputStream()
+    with pa.ipc.new_file(sink, empty.schema) as file:
+        file.write_batch(empty)
+    kind = pa.ipc.open_file(sink.getvalue()).schema.field(0).type
+    return array if kind.equals(array.type, check_metadata=True) and str(kind) == str(array.type) else array.cast(kind)
 
 
 def _compact(part: Any) -> Any:

@@ -33,7 +33,7 @@ def export_data(project: Project, version: str, path: Path, format: str = "", ov
 
     Raises:
         NotFoundError: ``version-unknown``, ``data-missing`` or ``original-not-kept``.
-        UsageError: ``format-unknown`` or ``not-a-table``.
+        UsageError: ``format-unknown``, ``format-unfit``: CSV has no lists; or ``not-a-table``.
         ConflictError: ``file-exists``.
         IntegrityError: ``table-damaged``, ``data-cache-missing`` or ``original-differs``.
         StorageError: ``disk-full`` or ``folder-not-writable``; nothing was written.
@@ -51,6 +51,8 @@ def export_data(project: Project, version: str, path: Path, format: str = "", ov
     if kind != "original":
         table = place.read()
         rows = table.num_rows
+        if kind == "csv":
+            _refuse_what_csv_cannot_hold(table)
     elif place.index:
         rows = place.index.rows
     digest, size = _write(target, place, kind, table)
@@ -70,6 +72,18 @@ def _format(place: Place, target: Path, wanted: str) -> str:
         return "original" if target.suffix.lower() == Path(place.path).suffix.lower() else by_name
     is_same = Path(index.recipe.source).suffix.lower() == target.suffix.lower()
     return "original" if index.original and is_same else by_name
+
+
+def _refuse_what_csv_cannot_hold(table: Any) -> None:
+    import pyarrow as pa
+    from pyarrow import csv
+
+    for name, kind in zip(table.column_names, table.schema.types, strict=True):
+        try:
+            csv.write_csv(pa.table({name: pa.array([], kind)}), pa.BufferOutputStream())
+        except (pa.ArrowInvalid, pa.ArrowNotImplementedError):
+            message = f"Column '{name}' is {kind}, which CSV cannot hold"
+            raise UsageError("format-unfit", message, "--format parquet") from None
 
 
 def _write(target: Path, place: Place, kind: str, table: Any) -> tuple[str, int]:

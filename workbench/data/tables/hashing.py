@@ -50,9 +50,13 @@ def cell_hashes(column: Any) -> Hashes:
         filled = pc.fill_null(column, pa.scalar(0).cast(kind))
         numbers = filled.to_numpy(zero_copy_only=False)
         bits = _number_bits(numbers)
-    elif pa.types.is_temporal(kind) and not pa.types.is_time(kind):
+    elif pa.types.is_date(kind) or pa.types.is_timestamp(kind):
         filled = pc.fill_null(column.cast(pa.timestamp("us"), safe=False).cast(pa.int64()), 0)
         bits = filled.to_numpy(zero_copy_only=False).view(np.uint64).copy()
+        if pa.types.is_timestamp(kind) and kind.unit == "ns":
+            bits ^= _below_a_microsecond(column)
+    elif pa.types.is_duration(kind):
+        return _text_hashes(column.cast(pa.int64()).cast(pa.string()))
     else:
         return _text_hashes(column)
     if column.null_count:
@@ -79,6 +83,16 @@ def _number_bits(numbers: NDArray[Any]) -> Hashes:
     return bits
 
 
+def _below_a_microsecond(column: Any) -> Hashes:
+    """Return what nanoseconds add to a time's hash; nothing where there are none, so that its unit does not matter."""
+    import pyarrow as pa
+    import pyarrow.compute as pc
+
+    rest = pc.fill_null(column.cast(pa.int64()), 0).to_numpy(zero_copy_only=False) % 1000
+    bits = rest.astype(np.uint64)
+    return np.where(bits > 0, mix(bits), bits)
+
+
 def _text_hashes(column: Any) -> Hashes:
     """Hash text, or anything else by its text."""
     import pyarrow as pa
@@ -89,9 +103,8 @@ def _text_hashes(column: Any) -> Hashes:
     if pa.types.is_large_string(column.type) or pa.types.is_string(column.type):
         column = column.cast(pa.large_binary())
     elif not pa.types.is_large_binary(column.type):
-        column = column.cast(pa.string() if not pa.types.is_binary(column.type) else pa.large_binary()).cast(
-            pa.large_binary()
-        )
+        is_binary = pa.types.is_binary(column.type) or pa.types.is_fixed_size_binary(column.type)
+        column = column.cast(pa.binary() if is_binary else pa.string()).cast(pa.large_binary())
     _, offsets_buffer, data_buffer = column.buffers()
     offsets = np.frombuffer(offsets_buffer, np.int64)[column.offset : column.offset + len(column) + 1]
     hashes = np.zeros(len(column), np.uint64)

@@ -126,8 +126,8 @@ def _of_words(name: str, kind: str, column: Any) -> ColumnProfile:
     present = pc.drop_null(column)
     if pa.types.is_nested(column.type):
         present = pa.chunked_array([pa.array([repr(value) for value in present.to_pylist()], pa.string())])
-    elif not pa.types.is_string(column.type):
-        present = present.cast(pa.string(), safe=False) if not pa.types.is_binary(column.type) else present
+    elif not (pa.types.is_string(column.type) or _is_bytes(column.type)):
+        present = present.cast(pa.string(), safe=False)
     coded = pc.value_counts(present)
     values, counts = coded.field("values"), coded.field("counts").to_numpy(zero_copy_only=False)
     most = np.argsort(-counts, kind="stable")[:TOP]
@@ -143,6 +143,13 @@ def _of_words(name: str, kind: str, column: Any) -> ColumnProfile:
         maximum=str(extent["max"])[:_WORD],
         top=tuple(ValueCount(str(values[place].as_py())[:_WORD], int(counts[place])) for place in most.tolist()),
     )
+
+
+def _is_bytes(kind: Any) -> bool:
+    import pyarrow as pa
+
+    is_any = (pa.types.is_binary, pa.types.is_large_binary, pa.types.is_fixed_size_binary)
+    return any(is_so(kind) for is_so in is_any)
 
 
 def _quantiles(ordered: NDArray[np.float64]) -> dict[str, float]:
@@ -196,7 +203,8 @@ def _correlations(table: Any) -> tuple[Correlation, ...]:
         return ()
     rows = np.unique(np.linspace(0, table.num_rows - 1, _CORRELATION_ROWS).astype(np.int64))
     part = table.select(names).take(pa.array(rows))
-    matrix = np.stack([np.asarray(pc.fill_null(part[name].cast(pa.float64()), math.nan).to_numpy()) for name in names])
+    reals = (part[name].cast(pa.float64(), safe=False) for name in names)  # beyond 2**53 whole numbers are rounded
+    matrix = np.stack([np.asarray(pc.fill_null(real, math.nan).to_numpy()) for real in reals])
     matrix[~np.isfinite(matrix)] = math.nan
     found = []
     is_whole = not np.isnan(matrix).any()
