@@ -323,6 +323,7 @@ def test_values_come_from_a_file_too_and_width_and_blanks_do_not_matter(project,
         ("\ufeffid,t\n1,温\n2,度\n".encode(), "\ufeffid,t\n2,度\n".encode()),
         ("id,t\n1,ソ表\n2,能\n".encode("cp932"), "id,t\n2,能\n".encode("cp932")),
         ("id,t\n1,a\n2,能\n".encode("utf-16"), "id,t\n2,能\n".encode("utf-16")),
+        (b"t,id,id\na,9,1\nb,1,9\nc,9,9\n", b"t,id,id\nc,9,9\n"),
         (b"id,t\n3,a\n", None),
         (b"id\n", None),
     ],
@@ -379,3 +380,23 @@ def test_a_table_kept_by_the_block_loses_the_rows_and_exports_the_rest_byte_equa
     for done in report.versions:
         export_data(project, done.replaced_by, project.root / "out.csv", format="original", overwrite=True)
         assert (project.root / "out.csv").read_text() == expected[done.kept_rows]
+
+
+@pytest.mark.parametrize("kind", ["xlsx", "gz", "broken"])
+def test_a_value_inside_of_a_packed_file_is_not_passed_over(kind):
+    import gzip
+    import io
+
+    from openpyxl import Workbook
+
+    book, out = Workbook(), io.BytesIO()
+    book.active.append(["customer"])
+    book.active.append(["山田太郎"])
+    book.save(out)
+    text = ("customer\n" + "".join(f"{i * 7919:x}\n" for i in range(999)) + "山田太郎\n").encode()
+    packed = gzip.compress(text)
+    data = {"xlsx": out.getvalue(), "gz": packed, "broken": packed[:-9]}[kind]
+    with pytest.raises(UsageError, match="erase-unclear"):
+        without_rows(data, f"people.{kind}", wanted_of("customer", ["山田太郎"]))
+    if kind != "broken":
+        assert without_rows(data, f"people.{kind}", wanted_of("customer", ["鈴木花子"])).data is None

@@ -8,9 +8,12 @@ hold the value anywhere, else it is refused: what cannot be erased with certaint
 from __future__ import annotations
 
 import csv
+import gzip
 import io
 import re
 import unicodedata
+import zipfile
+import zlib
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -22,6 +25,7 @@ SEPARATORS = {".csv": ",", ".tsv": "\t"}
 _BINARY_TABLES = frozenset({".parquet", ".feather", ".arrow"})
 _ENCODINGS = ("utf-8-sig", "cp932", "euc-jp", "latin-1")
 _SEARCHED = ("utf-8", "cp932", "euc-jp", "utf-16-le")
+csv.field_size_limit(1 << 30)  # Python's own limit is 128 KiB a cell
 
 
 @dataclass(frozen=True)
@@ -85,10 +89,24 @@ def without_rows(data: bytes, name: str, wanted: Wanted) -> Remaining:
         found = _binary_without(data, suffix, name, wanted)
     if found is not None:
         return found
-    if holds_value(data, wanted.values):
+    if any(holds_value(part, wanted.values) for part in _unpacked(data)):
         message = f"A value to erase is in {name}, which has no column '{wanted.column}' or is no table"
         raise UsageError("erase-unclear", message, "take it out by hand and record that, then repeat")
     return Remaining(None, 0, 0)
+
+
+def _unpacked(data: bytes) -> Iterator[bytes]:
+    """Yield a file, and what is packed in it: a workbook is a zip, in whose own bytes no word can be found."""
+    yield data
+    try:
+        if data[:2] == b"\x1f\x8b":
+            yield gzip.decompress(data)
+        elif zipfile.is_zipfile(io.BytesIO(data)):
+            with zipfile.ZipFile(io.BytesIO(data)) as packed:
+                yield from map(packed.read, packed.namelist())
+    except (OSError, EOFError, ValueError, RuntimeError, zlib.error, zipfile.BadZipFile) as error:
+        message = "A packed file cannot be opened, so nobody knows what it holds"
+        raise UsageError("erase-unclear", message, "unpack or remove it, then repeat") from error
 
 
 def holds_value(data: bytes, values: frozenset[str]) -> bool:
@@ -125,25 +143,23 @@ def _text_without(data: bytes, separator: str, wanted: Wanted) -> Remaining | No
 def _records_without(data: bytes, encoding: str, separator: str, wanted: Wanted) -> Remaining | None:
     """Cut a text at its records and leave out those that hold a value; None where it has no such column."""
     records = _records(data, ord(separator))
-    at = -1
+    at: list[int] = []
     rows = kept = 0
     left: list[bytes] = []
     for record in records:
         cells = _cells(record, encoding, separator)
-        if at < 0:
+        if not at:
             left.append(record)
-            names = [plain(cell) for cell in cells]
-            if wanted.column in cells or plain(wanted.column) in names:
-                at = names.index(plain(wanted.column))
+            at = [place for place, cell in enumerate(cells) if plain(cell) == plain(wanted.column)]  # maybe several
             continue
         if not cells:
             left.append(record)
-        elif at < len(cells) and wanted.is_in(cells[at]):
+        elif any(wanted.is_in(cells[place]) for place in at if place < len(cells)):
             rows += 1
         else:
             kept += 1
             left.append(record)
-    if at < 0:
+    if not at:
         return None
     return Remaining(b"".join(left) if rows else None, rows, kept)
 
