@@ -143,11 +143,14 @@ def test_shift_jis_full_width_folders_text_and_what_cannot_be_read(project):
     folder = project.root / "data" / "people"
     folder.mkdir()
     write(project, {"連絡先": ["０９０−１２３４−５６７８"] * 3}, "data/people/a.csv", "cp932")
+    write(project, {"検査員": ["山田", "佐藤", "鈴木"], "x": ["０９０−１２３４−５６７８"] * 3}, "data/people/b.csv")
     (folder / "memo.txt").write_text("〒100-0001 東京都千代田区千代田1-1\nvalve open\n")
     (folder / "photo.jpg").write_bytes(b"\xff\xd8")
     report = scan_data(project, "data/people")
     assert {(f.file, f.kind) for f in report.findings} == {
         ("data/people/a.csv", "phone"),
+        ("data/people/b.csv", "name"),
+        ("data/people/b.csv", "phone"),  # known by its shape alone, whichever hyphen it is written with
         ("data/people/memo.txt", "postal-code"),
         ("data/people/memo.txt", "address"),
     }
@@ -177,3 +180,23 @@ def test_check_digits():
     assert not is_iban("GB82 WEST 1234 5698 7654 33")
     assert is_social_security_number("536-22-8726")
     assert not is_social_security_number("666-22-8726")
+
+
+def test_what_lies_in_lists_and_bytes_is_looked_at_too(project):
+    import pyarrow as pa
+    import pyarrow.parquet as pq
+
+    table = pa.table(
+        {
+            "contacts": pa.array([["taro@example.co.jp"], None, []]),
+            "who": pa.array([{"mail": "hanako@example.com"}, None, None]),
+            "raw": pa.array([b"jiro@example.com", b"\xff", None]),
+        }
+    )
+    pq.write_table(table, project.root / "data/people.parquet")
+    found = scan_data(project, "data/people.parquet").findings
+    assert [(finding.column, finding.kind, finding.count) for finding in found] == [
+        ("contacts", "email", 1),
+        ("who", "email", 1),
+        ("raw", "email", 1),
+    ]

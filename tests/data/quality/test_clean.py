@@ -208,3 +208,17 @@ def test_values_of_a_guarded_dataset_stay_out_of_the_report(line):
     describe_data(line, CSV, data_class="confidential")
     report = clean_data(line, CSV, OUT, recipe="recipe.toml")
     assert all(done.statistics == {} for done in report.columns)
+
+
+@pytest.mark.parametrize(("do", "by", "rows"), [("fill-missing", "median", 10), ("drop-missing", "any", 8)])
+def test_nan_is_a_gap_as_much_as_null_is(project, do, by, rows):
+    import pyarrow as pa
+    import pyarrow.parquet as pq
+
+    values = [float("nan"), None, *map(float, range(8))]
+    pq.write_table(pa.table({"torque": pa.array(values)}), project.root / "data/nan.parquet")
+    write_recipe(project, f'[[steps]]\ndo = "{do}"\nby = "{by}"\n')
+    clean_data(project, "data/nan.parquet", "data/nan_clean.parquet", recipe="recipe.toml", whole=True)
+    cleaned = pq.read_table(project.root / "data/nan_clean.parquet")["torque"]
+    assert len(cleaned) == rows
+    assert np.isfinite(cleaned.to_pylist()).all()

@@ -113,3 +113,16 @@ def test_a_split_of_other_bytes_or_no_split_at_all_is_named(table):
         (table.root / "mine.csv").write_text(text)
         with pytest.raises(IntegrityError, match="split-"):
             check_split(table, CSV, "mine.csv")
+
+
+def test_bytes_and_lists_are_split_and_their_checks_inferred(project):
+    import pyarrow as pa
+    import pyarrow.parquet as pq
+
+    from workbench.data.quality.checks import infer_checks
+
+    rows = 60
+    table = pa.table({"row_id": [[i] for i in range(rows)], "raw": [bytes([255, i % 30]) for i in range(rows)]})
+    pq.write_table(table, project.root / "data/odd.parquet")
+    assert split_data(project, "data/odd.parquet").is_ok
+    assert infer_checks(project, "data/odd.parquet").is_ok

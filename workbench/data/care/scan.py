@@ -9,7 +9,7 @@ from pathlib import Path
 
 from workbench.contract.quality import PersonalFinding, PersonalScan
 from workbench.data.care.personal.columns import look_at
-from workbench.data.quality.frames import TABLES, frame_of, source_of, type_word
+from workbench.data.quality.frames import TABLES, frame_of, in_words, is_plain, source_of, type_word
 from workbench.foundation.errors import UsageError
 from workbench.foundation.project import Project
 
@@ -69,10 +69,12 @@ def _table(name: str, file: Path) -> tuple[int, list[PersonalFinding]]:
             continue
         if word == "number" and not _is_whole(frame[column]):
             continue  # a measured value is nobody's number
-        counts = (
-            frame[column].dropna().astype("int64[pyarrow]" if word == "number" else frame[column].dtype).value_counts()
-        )
-        values = {str(value): int(count) for value, count in counts.items()}
+        present = frame[column].dropna()
+        if is_plain(present):
+            counts = present.astype("int64[pyarrow]" if word == "number" else present.dtype).value_counts()
+            values = {str(value): int(count) for value, count in counts.items()}
+        else:
+            values = Counter(map(in_words, present))
         suspicions = look_at(str(column), values, is_numeric=word in ("integer", "number"))
         found += [PersonalFinding(name, str(column), **vars(suspicion)) for suspicion in suspicions]
     return len(frame), found

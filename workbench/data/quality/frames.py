@@ -103,7 +103,15 @@ def content_md5(file: Path) -> str:
 
 def _frame(table: Any) -> pd.DataFrame:
     import pandas as pd
+    import pyarrow as pa
+    import pyarrow.compute as pc
 
+    for place, field in enumerate(table.schema):
+        if pa.types.is_floating(field.type):  # NaN is how other tools write a gap, and pandas would take it for a value
+            is_gap = pc.is_nan(table.column(place))
+            if pc.any(is_gap).as_py():
+                filled = pc.if_else(is_gap, pa.scalar(None, field.type), table.column(place))
+                table = table.set_column(place, field.name, filled)
     frame: pd.DataFrame = table.to_pandas(types_mapper=pd.ArrowDtype, ignore_metadata=True)
     return frame
 
@@ -150,6 +158,20 @@ def type_word(column: Any) -> str:
     if pa.types.is_timestamp(kind) or pa.types.is_time(kind) or pa.types.is_duration(kind):
         return "time"
     return "text"
+
+
+def is_plain(column: Any) -> bool:
+    """Tell whether a column's cells are single values that can be sorted and counted: no lists, no bytes."""
+    import pyarrow as pa
+
+    kind = column.dtype.pyarrow_dtype
+    binary = (pa.types.is_binary, pa.types.is_large_binary, pa.types.is_fixed_size_binary, pa.types.is_nested)
+    return not any(is_so(kind) for is_so in binary)
+
+
+def in_words(cell: Any) -> str:
+    """Return the text of a cell of any kind, a list or bytes, too."""
+    return cell.decode("utf-8", "replace") if isinstance(cell, bytes) else str(cell)
 
 
 def require_column(frame: pd.DataFrame, column: str, path: str) -> None:

@@ -9,7 +9,7 @@ from __future__ import annotations
 import math
 from typing import TYPE_CHECKING, Any
 
-from workbench.data.quality.frames import type_word
+from workbench.data.quality.frames import is_plain, type_word
 from workbench.data.quality.rules import ColumnRules, Rules, TableRules
 
 if TYPE_CHECKING:
@@ -41,7 +41,7 @@ def _column(name: str, column: Any) -> ColumnRules:
         unique=is_key,
         min=None if is_key else least,
         max=None if is_key else most,
-        one_of=_categories(values) if word == "text" and not is_key else (),
+        one_of=_categories(values) if word == "text" and not is_key and is_plain(column) else (),
     )
 
 
@@ -76,4 +76,5 @@ def is_identifier(name: str, column: Any) -> bool:
     """Tell whether a column numbers the rows: its name says so and no value occurs twice."""
     looks_so = name.lower() in _KEY_NAMES or name.lower().endswith(tuple(f"_{word}" for word in _KEY_NAMES))
     looks_so = looks_so or name.endswith(("番号", "コード", "ID", "Id"))
+    looks_so = looks_so and is_plain(column)
     return looks_so and len(column) >= _KEY_ROWS and not column.isna().any() and bool(column.is_unique)

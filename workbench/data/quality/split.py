@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any
 
 from workbench.contract.quality import SplitPart, SplitReport
 from workbench.data.paths import relative_path
-from workbench.data.quality.frames import content_md5, read_frame, require_column, source_of, type_word
+from workbench.data.quality.frames import content_md5, is_plain, read_frame, require_column, source_of, type_word
 from workbench.data.quality.infer import is_identifier
 from workbench.data.quality.leakage import find_leaks
 from workbench.foundation.durable import write_atomic
@@ -216,6 +216,8 @@ def _comparable(column: Any) -> Any:
         return column.to_numpy()
     if type_word(column) in ("integer", "number", "boolean"):
         return column.to_numpy(dtype="float64", na_value=float("nan"))
+    if not is_plain(column):
+        return column.map(repr, na_action="ignore").astype(object).fillna("\0").to_numpy(dtype=object)
     return column.astype(str).fillna("\0").to_numpy(dtype=object)
 
 

@@ -21,7 +21,8 @@ _WORDS: dict[str, tuple[str, ...]] = {
         *("full name", "fullname", "first name", "last name", "given name", "family name", "surname", "firstname"),
         *("lastname", "customer name", "client name", "patient name", "employee name", "worker name", "person name"),
         *("operator name", "contact name", "user name", "氏名", "名前", "姓名", "顧客名", "担当者", "作業者", "患者名"),
-        *("社員名", "従業員名", "利用者名", "姓", "フリガナ", "ふりがな", "契約者名"),
+        *("社員名", "従業員名", "利用者名", "姓", "フリガナ", "ふりがな", "契約者名", "お客様名", "検査者", "検査員"),
+        *("測定者", "記録者", "作成者", "承認者", "責任者"),
     ),
 }
 _BARE_NAME = ("name", "operator", "worker", "person", "customer", "employee", "patient", "contact")

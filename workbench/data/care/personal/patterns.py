@@ -81,7 +81,7 @@ PATTERNS: tuple[Pattern, ...] = (
         "phone",
         _compiled(r"\A(?:0[5789]0<-?\d{4}<-?\d{4}|0120<-\d{3}<-\d{3}|\(?0\d{1,4}\)?(?:<-| )?\d{1,4}<-\d{4})\Z"),
         Strength.SHAPED,
-        lambda text: 10 <= sum(map(str.isdigit, text)) <= 11 and ("-" in text or len(text) == 11),
+        lambda text: 10 <= sum(map(str.isdigit, text)) <= 11,
     ),
     Pattern(
         "phone",
