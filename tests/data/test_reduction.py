@@ -157,3 +157,34 @@ def test_a_recipe_has_one_digest_however_it_is_written(tmp_path):
     (tmp_path / "a.toml").write_text('[[step]]\nkind = "filter"\ncolumn = "x"\nvalue = 1\n')
     (tmp_path / "b.toml").write_text('# a comment\ncodec = "zstd"\n[[step]]\nvalue = 1\ncolumn="x"\nkind="filter"\n')
     assert read_recipe(tmp_path / "a.toml").digest == read_recipe(tmp_path / "b.toml").digest
+
+
+@pytest.mark.parametrize("kind", ["sjis", "table", "xlsx"])
+def test_a_factory_table_is_reduced_as_an_import_reads_it(project, kind):
+    from openpyxl import Workbook
+
+    from workbench.data.tables.imports import import_table
+
+    rows = [
+        ("時刻", "機械", "値"),
+        ("2024/4/1 9:00", "001", 1),
+        ("2024/4/1 9:01", "001", 2),
+        ("2024/4/1 9:02", "01", 3),
+    ]
+    path = "data/line.csv"
+    (project.root / path).write_bytes("".join(f"{a},{b},{c}\r\n" for a, b, c in rows).encode("cp932"))
+    if kind == "table":
+        import_table(project, path, name="line")
+        path = "data/line.table"
+    elif kind == "xlsx":
+        book = Workbook()
+        for row in rows:
+            book.active.append(row)
+        path = "data/line.xlsx"
+        book.save(project.root / path)
+    recipe = '[[step]]\nkind = "aggregate"\ntime = "時刻"\nwindow = "10min"\nby = ["機械"]\nstatistics = ["mean"]\n'
+    (project.root / "reduction.toml").write_text(recipe)
+    report = reduce(project, path, "reduction.toml", "data/small.parquet")
+    assert dict(zip(*written(project)[["機械", "値_mean"]].to_numpy().T, strict=True)) == {"001": 1.5, "01": 3.0}
+    assert report.bytes_before > 0
+    assert report.source_digest.startswith("sha256:")

@@ -2898,7 +2898,7 @@ export interface IDataProfileParams {
 
 /** What `data reduce` takes. */
 export interface IDataReduceParams {
-  /** Table inside the project: CSV or Parquet. */
+  /** Table inside the project: CSV, TSV, Parquet, Feather, Excel, or one kept by the block. */
   readonly path: string;
   /** TOML file with the steps. */
   readonly recipe: string;

@@ -10,6 +10,9 @@ from workbench.contract.reduction import ReductionReport, ReductionStep
 from workbench.data.paths import data_path, relative_path
 from workbench.data.reduction.recipe import Recipe, describe, kind_of, read_recipe
 from workbench.data.reduction.steps import apply
+from workbench.data.tables.blocks import sizes
+from workbench.data.tables.place import find_place
+from workbench.data.tables.sources import read_source
 from workbench.foundation.canonical import canonical_json, digest_bytes, digest_file
 from workbench.foundation.durable import write_atomic
 from workbench.foundation.errors import ConflictError, UsageError, read_errors, storage_errors
@@ -25,7 +28,7 @@ def reduce(project: Project, path: str, recipe: str, out: str) -> ReductionRepor
 
     Args:
         project: The project.
-        path: Table inside the project: CSV or Parquet.
+        path: Table inside the project: CSV, TSV, Parquet, Feather, Excel, or one kept by the block.
         recipe: TOML file with the steps.
         out: Parquet file to write, inside the project.
 
@@ -44,10 +47,9 @@ def reduce(project: Project, path: str, recipe: str, out: str) -> ReductionRepor
     if target.resolve() == source.resolve():
         raise ConflictError("reduction-over-source", f"{name} is the source itself", "--out another file")
     plan = read_recipe(_found(project, recipe))
-    digest = digest_file(source)
-    frame, steps = _read(source), []
-    size = source.stat().st_size
-    data = b""
+    steps = []
+    frame, digest, before = _read(project, source)
+    size, data = before, b""
     for step in plan.steps:
         after, error = apply(step, frame)
         data = _parquet(after, plan)
@@ -55,7 +57,6 @@ def reduce(project: Project, path: str, recipe: str, out: str) -> ReductionRepor
             ReductionStep(kind_of(step), describe(step), len(frame), len(after), size, len(data), round(error, 12))
         )
         frame, size = after, len(data)
-    before = source.stat().st_size
     report = ReductionReport(
         source=source.relative_to(project.root).as_posix(),
         output=name,
@@ -91,14 +92,24 @@ def _found(project: Project, recipe: str) -> Path:
     return in_project if in_project.is_file() else Path(recipe)
 
 
-def _read(path: Path) -> Any:
+def _read(project: Project, path: Path) -> tuple[Any, str, int]:
+    """Return a table as a frame, its digest and its size; text is read as an import reads it, zeros in front kept."""
     import pandas as pd
 
     try:
+        if path.is_dir():
+            place = find_place(project, str(path))
+            table, index = place.read(), place.index
+            if index is not None:
+                return table.to_pandas(date_as_object=False), index.digest, sizes(path, index)
+        digest, size = digest_file(path), path.stat().st_size
         with read_errors(path):
-            return pd.read_parquet(path) if path.suffix == ".parquet" else pd.read_csv(path)
-    except (ValueError, OSError) as error:  # pandas and pyarrow raise subclasses of these for what is no table
-        first = (str(error).strip().splitlines() or [type(error).__name__])[0]
+            if path.suffix == ".parquet":
+                return pd.read_parquet(path), digest, size
+        return read_source(path).table.to_pandas(date_as_object=False), digest, size
+    except (ValueError, OSError, UsageError) as error:  # pandas and pyarrow raise subclasses of these for no table
+        said = error.message if isinstance(error, UsageError) else str(error).strip()
+        first = (said.splitlines() or [type(error).__name__])[0]
         message = f"{path.name} cannot be read as a table: {first}"
         raise UsageError("table-unreadable", message, "import it first: mlops data import") from error
 
