@@ -108,6 +108,22 @@ def test_another_schema_stops_changes_nothing_and_asks(project, inbox, text, dif
     assert card(project).version == first.version
 
 
+@pytest.mark.parametrize(
+    ("first", "second", "difference"),
+    [
+        ("測定表,,\n,,\n番号,値,x\n1,2,3\n2,3,4\n", "測定表,,\n,,\n番号,重さ,x\n1,2,3\n2,3,4\n", "'値' is missing"),
+        ("測定表\n番号,値,x\n1,2,3\n2,3,4\n", "測定表\n番号,値,x\n1,b,3\n2,3,4\n", "'値' is string instead of int64"),
+        ("番号;値\n1;2,5\n2;3,5\n", "番号;重さ\n1;2,5\n2;3,5\n", "'値' is missing"),
+    ],
+)
+def test_columns_below_a_title_or_between_other_separators_are_watched_too(project, inbox, first, second, difference):
+    inbox("a.csv", first)
+    assert ingest(project)[0].rows == 2
+    inbox("b.csv", second)
+    with pytest.raises(ConflictError, match=difference):
+        ingest(project)
+
+
 def test_a_schema_that_is_accepted_is_the_one_expected_from_then_on(project, inbox):
     inbox("a.csv")
     ingest(project)

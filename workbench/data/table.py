@@ -4,11 +4,16 @@ from __future__ import annotations
 
 import json
 from dataclasses import dataclass, field
+from itertools import product
 from pathlib import Path
 from typing import Any
 
+from workbench.data.tables.textfile import TextLayout, decode, find_layout
+from workbench.foundation.errors import UsageError
+
 _ENCODINGS = ("utf-8", "cp932")
 """Factories in Japan still write CSV in Shift JIS."""
+_LOOKED_AT = 1 << 20
 _SEPARATORS = {".csv": ",", ".tsv": "\t"}
 
 
@@ -55,20 +60,40 @@ def _parquet_shape(path: Path) -> TableShape:
 def _csv_shape(path: Path, separator: str) -> TableShape:
     import pyarrow as pa
 
-    for encoding in _ENCODINGS:
+    found = _layout(path)
+    # A title above the header is no name of a column; another separator is looked for where the usual one does not fit.
+    layouts = (found,) if found is None or found.skip_rows else (None, found)
+    for layout, encoding in product(layouts, _ENCODINGS):
         try:
-            return _csv_in(path, separator, encoding)
+            return _csv_in(path, separator, encoding, layout)
         except (pa.ArrowInvalid, pa.ArrowKeyError, UnicodeDecodeError):
             continue
     return TableShape()
 
 
-def _csv_in(path: Path, separator: str, encoding: str) -> TableShape:
+def _layout(path: Path) -> TextLayout | None:
+    """Return what surrounds a text file's cells, as its first mebibyte tells; None where it tells nothing."""
+    with path.open("rb") as stream:
+        data = stream.read(_LOOKED_AT)
+    if len(data) == _LOOKED_AT:
+        data = data[: data.rfind(b"\n") + 1]  # the last character may be cut in two
+    if b"\0" in data:
+        return None
+    try:
+        return find_layout(*decode(data))
+    except UsageError:
+        return None
+
+
+def _csv_in(path: Path, separator: str, encoding: str, layout: TextLayout | None) -> TableShape:
     """Infer types from the first block, then count rows as strings, which no later block can contradict."""
     import pyarrow as pa
     from pyarrow import csv
 
     read = csv.ReadOptions(encoding=encoding)
+    if layout:
+        separator = layout.delimiter
+        read.skip_rows, read.column_names = layout.prefix.count(layout.newline), list(layout.names)
     parse = csv.ParseOptions(delimiter=separator, newlines_in_values=True)
     with csv.open_csv(path, read_options=read, parse_options=parse) as first:
         schema: Any = first.schema
