@@ -279,3 +279,17 @@ def test_parquet_with_two_columns_of_one_name_is_read(tmp_path):
 
     pq.write_table(pa.table([pa.array([1]), pa.array([2])], names=["a", "a"]), tmp_path / "t.parquet")
     assert read_source(tmp_path / "t.parquet").table.to_pydict() == {"a": [1], "a_2": [2]}
+
+
+def test_formulas_without_saved_values_are_no_empty_column(tmp_path):
+    from openpyxl import Workbook
+
+    book = Workbook()
+    for row in (["id", "空", "倍"], [1, None, "=A2*2"], [2, None, "=A3*2"]):
+        book.active.append(row)
+    book.save(tmp_path / "t.xlsx")
+    with pytest.raises(UsageError, match="'倍' holds formulas whose values were not saved"):
+        read_source(tmp_path / "t.xlsx")
+    book.active.delete_cols(3)
+    book.save(tmp_path / "t.xlsx")
+    assert read_source(tmp_path / "t.xlsx").table.to_pydict() == {"id": [1, 2], "空": [None, None]}

@@ -20,6 +20,8 @@ MISSING = ("", "NA", "N/A", "NaN", "nan", "NULL", "null", "None", "-", "--", "#N
 
 TYPES = ("int64", "double", "bool", "date32[day]", "timestamp[us]", "timestamp[us, tz=UTC]", "string")
 _SAMPLE = 500
+_DIGITS = 19
+"""Of the largest int64."""
 _SLASHED = ("%Y/%m/%d %H:%M:%S", "%Y/%m/%d %H:%M", "%Y-%m-%d %H:%M")
 _TRUE, _FALSE = ("true", "True", "TRUE"), ("false", "False", "FALSE")
 
@@ -110,12 +112,11 @@ def _is_identifier(cells: Any) -> bool:
     """Tell whether numbers stand for something: beyond int64 they would lose digits, and 0x0A would lose its form."""
     import pyarrow.compute as pc
 
-    if pc.any(pc.match_substring_regex(cells, r"^[+-]?0[xX]")).as_py():
+    if pc.any(pc.match_substring(cells, "x", ignore_case=True)).as_py():
         return True
-    is_long = pc.any(pc.match_substring_regex(cells, r"^[+-]?[0-9]{19,}$")).as_py()
-    if not is_long or pc.any(pc.match_substring_regex(cells, r"[^0-9+-]")).as_py():
+    if pc.max(pc.binary_length(cells)).as_py() < _DIGITS or _parsed(_whole, cells) is not None:
         return False
-    return _parsed(_whole, cells) is None
+    return not pc.any(pc.match_substring_regex(cells, r"[^0-9+-]")).as_py()
 
 
 def _real(cells: Any) -> Any:

@@ -23,6 +23,7 @@ FORMATS = {
     ".xlsx": "excel",
     ".xlsm": "excel",
 }
+_LOOKED_AT = 1_000
 _NEWLINES = {"\n": "lf", "\r\n": "crlf", "\r": "cr"}
 
 
@@ -275,11 +276,25 @@ def _read_excel(data: bytes, wanted: ReadingRecipe) -> Any:
         raise UsageError("table-empty", f"The sheet '{sheet.title}' is empty", "name another: --sheet NAME")
     width = max(index + 1 for row in rows for index, cell in enumerate(row) if cell is not None)
     names = textfile.unique_names(["" if cell is None else str(cell) for cell in (*rows[0], *[None] * width)][:width])
-    columns = {}
+    columns, empty = {}, {}
     for index, name in enumerate(names):
         values = [row[index] if index < len(row) else None for row in rows[1:]]
+        if values and all(value is None for value in values):
+            empty[index + 1] = name
         columns[name] = _cells_of(name, values, wanted)
+    if empty:
+        _refuse_unsaved_formulas(load_workbook(io.BytesIO(data), read_only=True)[title], empty, wanted.skip_rows + 1)
     return pa.table(columns)
+
+
+def _refuse_unsaved_formulas(sheet: Any, empty: dict[int, str], first: int) -> None:
+    """Refuse a column that is empty only because whatever wrote its formulas never worked them out."""
+    sheet.reset_dimensions()
+    for row in sheet.iter_rows(min_row=first, max_row=first + _LOOKED_AT):
+        for cell in row:
+            if cell.data_type == "f" and cell.column in empty:
+                message = f"Column '{empty[cell.column]}' holds formulas whose values were not saved"
+                raise UsageError("table-malformed", message, "open the workbook in Excel and save it, then repeat")
 
 
 def _cells_of(name: str, values: list[Any], wanted: ReadingRecipe) -> Any:
