@@ -58,11 +58,11 @@ class Slurm(World):
 
     def kill_runner(self, execution: str) -> None:
         for process in self._of(execution):
-            if "runner.py" in process.cmdline():
+            if "runner.py" in _line(process):
                 process.send_signal(signal.SIGKILL)
 
     def processes(self, execution: str) -> list[str]:
-        return [" ".join(process.cmdline()) for process in self._of(execution)]
+        return [line for process in self._of(execution) if (line := _line(process))]
 
     def starts(self, execution: str) -> int:
         listed = self.cluster.run("squeue", "--noheader", "--states=all", f"--name={execution}", "--format=%i")
@@ -85,6 +85,14 @@ class Slurm(World):
 
     def _of(self, execution: str) -> list[psutil.Process]:
         return [process for process in psutil.process_iter() if _execution(process) == execution]
+
+
+def _line(process: psutil.Process) -> str:
+    """Return a command line; nothing of a process that has ended meanwhile."""
+    try:
+        return " ".join(process.cmdline())
+    except psutil.Error:
+        return ""
 
 
 def _execution(process: psutil.Process) -> str:
