@@ -1,6 +1,6 @@
 import type { Event } from '@jupyterlab/services';
 import type { IDisposable } from '@lumino/disposable';
-import { Poll, Throttler } from '@lumino/polling';
+import { Poll } from '@lumino/polling';
 import { Signal } from '@lumino/signaling';
 import type { ChangedNoun } from '../api/contract';
 import { changedSchemaId } from '../api/contract';
@@ -9,7 +9,7 @@ import type { Workbench } from './workbench';
 /** How long changes are gathered before the server is asked, in milliseconds: at most four questions a second. */
 const GATHER_MS = 250;
 
-/** How often the server is asked anyway, in milliseconds; for proxies that drop sockets. */
+/** How often the server is asked anyway, in milliseconds; for proxies that drop sockets, and events with them. */
 const POLL_MS = 30_000;
 
 /**
@@ -26,10 +26,6 @@ export class Feed implements IDisposable {
   constructor(workbench: Workbench, stream: Event.Stream) {
     this._workbench = workbench;
     this._stream = stream;
-    this._throttler = new Throttler(() => this._flush(), {
-      limit: GATHER_MS,
-      edge: 'trailing'
-    });
     this._poll = new Poll({
       auto: false,
       name: 'mlops-workbench:feed',
@@ -50,8 +46,7 @@ export class Feed implements IDisposable {
     }
     this._isStarted = true;
     this._stream.connect(this._onEvent, this);
-    await this._workbench.refresh();
-    this._seq = this._workbench.status?.journal_seq ?? -1;
+    this._seq = await this._workbench.refresh();
     await this._poll.schedule({ phase: 'started', interval: POLL_MS });
   }
 
@@ -60,7 +55,7 @@ export class Feed implements IDisposable {
       this._isDisposed = true;
       this._stream.disconnect(this._onEvent, this);
       this._poll.dispose();
-      this._throttler.dispose();
+      window.clearTimeout(this._timer);
       Signal.clearData(this);
     }
   }
@@ -74,19 +69,32 @@ export class Feed implements IDisposable {
       return;
     }
     (emission.nouns as ChangedNoun[]).forEach(noun => this._nouns.add(noun));
-    void this._throttler.invoke();
+    this._gather();
+  }
+
+  /** Ask in a moment; what comes while the server is being asked is asked for afterwards. */
+  private _gather(): void {
+    if (
+      this._timer === undefined &&
+      this._nouns.size > 0 &&
+      !this._isDisposed
+    ) {
+      this._timer = window.setTimeout(() => void this._flush(), GATHER_MS);
+    }
   }
 
   private async _flush(): Promise<void> {
     const nouns = new Set(this._nouns);
     this._nouns.clear();
-    if (nouns.size > 0 && !this._isDisposed) {
+    try {
       await this._workbench.refreshNouns(nouns);
-      this._seq = this._workbench.status?.journal_seq ?? -1;
+    } finally {
+      this._timer = undefined;
+      this._gather();
     }
   }
 
-  /** The slow way: the journal's length tells whether there is anything to read. */
+  /** The slow way: the journal's length tells whether anything happened since everything was read. */
   private async _look(): Promise<void> {
     await this._workbench.check();
     const status = this._workbench.status;
@@ -94,8 +102,7 @@ export class Feed implements IDisposable {
       status &&
       (status.journal_seq !== this._seq || this._workbench.isBusy)
     ) {
-      this._seq = status.journal_seq;
-      await this._workbench.refresh();
+      this._seq = await this._workbench.refresh();
     } else if (status) {
       await this._workbench.refreshNouns(new Set<ChangedNoun>(['runner']));
     }
@@ -103,9 +110,9 @@ export class Feed implements IDisposable {
 
   private readonly _workbench: Workbench;
   private readonly _stream: Event.Stream;
-  private readonly _throttler: Throttler<void>;
   private readonly _poll: Poll;
   private readonly _nouns = new Set<ChangedNoun>();
+  private _timer: number | undefined;
   private _seq = -1;
   private _isStarted = false;
   private _isDisposed = false;

@@ -175,6 +175,27 @@ describe('Feed', () => {
     feed.dispose();
   });
 
+  it.each([10, 100, 280])(
+    'reads what changes while it is reading, %i ms after the first change',
+    async late => {
+      const client = new MemoryClient();
+      const call = client.call.bind(client);
+      jest.spyOn(client, 'call').mockImplementation(async (...asked) => {
+        await sleep(100);
+        return call(...asked);
+      });
+      const { feed, emit } = feedOf(client);
+      await feed.start();
+      const before = client.count('releases');
+      emit(change);
+      await sleep(250 + late);
+      emit({ ...change, nouns: ['release'] });
+      await sleep(800);
+      expect(client.count('releases') - before).toBe(1);
+      feed.dispose();
+    }
+  );
+
   it('leaves aside other projects and other schemas', async () => {
     const client = new MemoryClient();
     const { feed, emit } = feedOf(client);

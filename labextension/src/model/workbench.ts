@@ -123,13 +123,19 @@ export class Workbench implements IDisposable {
     }
   }
 
-  /** Ask the server whether it is there, where we are, and for every list. */
-  async refresh(): Promise<void> {
+  /**
+   * Ask the server whether it is there, where we are, and for every list.
+   *
+   * @returns The journal's length before the lists were read: whatever came later they may not say; -1 without a project.
+   */
+  async refresh(): Promise<number> {
     await this.check();
+    const seq = this.status?.journal_seq ?? -1;
     if (this.status) {
       await this._refreshLists(this._lists());
       this._refreshed.emit(new Set(changedNouns));
     }
+    return seq;
   }
 
   /** Read again what a change names, and the counts. */
