@@ -10,6 +10,7 @@ from pathlib import Path
 import pytest
 
 from tests.conftest import WalkedRoad, walk_road
+from tests.files import files_below
 from workbench.experiment.runs import list_runs
 from workbench.monitor.alerts import list_alerts
 from workbench.project.lineage.walk import show_lineage
@@ -73,8 +74,8 @@ def test_the_report_is_one_page_in_both_languages(walked_road: WalkedRoad) -> No
 @pytest.mark.checklist("S0-13")
 def test_no_secret_is_left_in_sight(walked_road: WalkedRoad) -> None:
     root = walked_road.project.root
-    for path in root.rglob("*"):
-        if path.is_file() and "keys" not in path.parts:
+    for path in files_below(root):
+        if "keys" not in path.parts:
             assert b"PRIVATE KEY" not in path.read_bytes(), path
     tracked = subprocess.run(["git", "-C", str(root), "ls-files"], check=True, capture_output=True, text=True).stdout
     assert ".workbench" not in tracked

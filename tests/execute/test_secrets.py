@@ -18,6 +18,7 @@ import psutil
 import pytest
 
 from tests.execute.far_jobs import FarJob, travelling_module, until
+from tests.files import files_below
 from workbench.execute.results import deliver_event, take_in
 from workbench.execute.secrets import KINDS, parse_source, validate_sources
 from workbench.experiment.store.tracking import finish_run, start_run
@@ -57,8 +58,7 @@ def leaks(*places: Path) -> list[str]:
     """Return the files, and command lines of processes, in which a secret is found."""
     found = []
     for place in places:
-        files = [path for path in sorted(place.rglob("*")) if path.is_file()]
-        found += [str(path) for path in files if any(value in path.read_bytes() for value in LOOKED_FOR)]
+        found += [str(path) for path in files_below(place) if any(value in path.read_bytes() for value in LOOKED_FOR)]
     return found + leaking_processes()
 
 

@@ -17,6 +17,7 @@ from pathlib import Path
 
 import pytest
 
+from tests.files import files_below
 from workbench.compute.consent import list_secrets, trust_secrets
 from workbench.foundation.config import NoticeSection, load_config
 from workbench.foundation.errors import DeniedError, UnavailableError, UsageError
@@ -215,11 +216,10 @@ def test_no_secret_is_written_anywhere(told, sink, monkeypatch, capfd):
     project = told(WEBHOOK)
     happen(project, *KINDS)
     send_notices(project)
-    for path in project.root.rglob("*"):
-        if path.is_file():
-            data = path.read_bytes()
-            assert SECRET.encode() not in data, path
-            assert b"T0P-S3CRET" not in data, path
+    for path in files_below(project.root):
+        data = path.read_bytes()
+        assert SECRET.encode() not in data, path
+        assert b"T0P-S3CRET" not in data, path
     assert "T0P-S3CRET" not in "".join(capfd.readouterr())
 
 

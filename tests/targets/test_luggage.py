@@ -9,6 +9,7 @@ from pathlib import Path
 import psutil
 import pytest
 
+from tests.files import files_below
 from tests.targets.conftest import Bench
 from workbench.compute.consent import trust_secrets
 from workbench.data import remotes
@@ -47,7 +48,7 @@ def packed(bench: Bench, tmp_path: Path) -> Bench:
 
 
 def leaks(root: Path) -> list[str]:
-    found = [str(path) for path in root.rglob("*") if path.is_file() and SECRET.encode() in path.read_bytes()]
+    found = [str(path) for path in files_below(root) if SECRET.encode() in path.read_bytes()]
     for process in psutil.process_iter():
         try:
             found += [f"process {process.pid}"] if SECRET in " ".join(process.cmdline()) else []

@@ -8,6 +8,7 @@ import textwrap
 import pandas as pd
 import pytest
 
+from tests.files import files_below
 from workbench.data.care.erasure import erase_rows
 from workbench.data.care.erasure_record import erasure_findings, replacements
 from workbench.data.care.rows import wanted_of, without_rows
@@ -45,8 +46,7 @@ def three_versions(any_project):
 
 def holds(root, value=WHO):
     """Search every byte below a folder, as nobody who is proud of a database would."""
-    files = (path for path in root.rglob("*") if path.is_file())
-    return [path.relative_to(root).as_posix() for path in files if value.encode() in path.read_bytes()]
+    return [path.relative_to(root).as_posix() for path in files_below(root) if value.encode() in path.read_bytes()]
 
 
 def contents(project):
