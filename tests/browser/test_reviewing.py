@@ -176,6 +176,8 @@ def test_what_passed_by_the_gate_is_red_and_can_be_mended(page: Page, lab: Lab, 
 def test_the_history_says_what_ran_and_who_approved_it(page: Page, lab: Lab, gate: Gate) -> None:
     open_panel(page, lab)
     expand(page, "releases")
+    expect(page.get_by_test_id("wb-releases-rows")).to_contain_text("faults@production")
+    page.wait_for_timeout(1000)  # the lists above grow as they come, and a click must not miss what moves
     page.get_by_test_id("wb-release-history").click()
     history = page.get_by_test_id("wb-history")
     expect(history).to_contain_text("bob@example.com")

@@ -13,7 +13,7 @@ from workbench.compute.folder import JobFolder, attempt_of, execution_of
 from workbench.compute.targets import TargetStatus
 from workbench.contract.status import JobState
 from workbench.doors.terminal import LogLines
-from workbench.execute import ledger
+from workbench.execute import jobs, ledger, submission
 from workbench.execute.jobs import fetch, job_events, retry, show_job, wait
 from workbench.foundation.errors import ConflictError, NotFoundError, UsageError
 
@@ -54,6 +54,28 @@ def test_a_failed_job_is_tried_again(job_project, start) -> None:
     assert [event.data["attempt"] for event in refused] == [1]
     with pytest.raises(ConflictError, match="job-succeeded"):
         retry(job_project, job)
+
+
+@pytest.mark.parametrize("place", ["before the files are copied", "before the journal is written"])
+def test_what_a_follower_notes_meanwhile_refuses_no_new_attempt(job_project, start, monkeypatch, place) -> None:
+    job = start("1 / 0")
+    wait(job_project, job)
+    name = "write_next_attempt" if place.endswith("copied") else "record_retried"
+    module = jobs if place.endswith("copied") else submission
+    plain, notes = getattr(module, name), []
+
+    def noted(project, record):
+        if not notes:
+            notes.append(record.revision)
+            with project.journal.transaction() as transaction:
+                transaction.append("job.seen", f"job:{job}", {})
+                transaction.put("job", job, record.state, {**record.body, "is_reachable": False})
+        return plain(project, record)
+
+    monkeypatch.setattr(module, name, noted)
+    assert retry(job_project, job).attempt == 2
+    assert notes
+    assert wait(job_project, job).state == JobState.FAILED
 
 
 def test_of_two_that_try_again_at_once_one_is_refused(job_project, start) -> None:

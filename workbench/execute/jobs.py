@@ -32,6 +32,7 @@ from workbench.execute.submission import Order, start, submit_order, write_next_
 from workbench.foundation.canonical import canonical_json
 from workbench.foundation.durable import write_atomic
 from workbench.foundation.errors import ConflictError, NotFoundError, PendingError, UsageError
+from workbench.foundation.journal import Record
 from workbench.foundation.project import Project
 
 _POLL_S = 0.1
@@ -186,9 +187,22 @@ def retry(project: Project, job: str) -> JobCard:
     require_here(project, record, "retry")
     target = target_of(project, record)
     require_ready(target)
-    execution = write_next_attempt(project, record)
+    execution = _next_attempt(project, record)
     start(project, target, execution)
     return show_job(project, record.id)
+
+
+def _next_attempt(project: Project, record: Record) -> str:
+    """Write the next attempt of what is still the same end; what a follower notes of it meanwhile refuses nobody."""
+    while True:
+        try:
+            return write_next_attempt(project, record)
+        except ConflictError as error:
+            now = find_record(project, record.id)
+            is_same = (now.state, now.body["attempt"]) == (record.state, record.body["attempt"])
+            if error.code != "record-changed" or not is_same:
+                raise
+            record = now
 
 
 def fetch(project: Project, job: str, patterns: tuple[str, ...]) -> JobFiles:
