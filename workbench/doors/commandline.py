@@ -68,7 +68,7 @@ def parse(words: Sequence[str]) -> Call:
     _require_text(words)
     verb, rest = split_verb(words)
     parser = build_parser(verb)
-    parser.meant = meant_by(verb, rest)
+    parser.meant = meant = meant_by(verb, rest)
     if "-h" in rest or "--help" in rest:
         return Call(verb, {}, help=parser.format_help())
     values = vars(parser.parse_args(_joined(parser, rest)))
@@ -76,7 +76,6 @@ def parse(words: Sequence[str]) -> Call:
     as_json = values.pop("as_json")
     is_detached = values.pop("is_detached", False)
     given = {name: _plain(value) for name, value in values.items() if value not in (argparse.SUPPRESS, _NOT_GIVEN)}
-    meant = meant_by(verb, rest)
     return Call(verb, given, project, as_json, is_detached, slip=rest[0] if meant else "", meant=meant)
 
 
