@@ -14,6 +14,7 @@ from workbench.data.content import file_md5
 from workbench.data.dvc.cache import object_path
 from workbench.data.dvc.repository import cache_settings
 from workbench.data.paths import data_path
+from workbench.data.tables.kinds import is_bytes
 from workbench.foundation.durable import write_atomic
 from workbench.foundation.errors import IntegrityError, NotFoundError, UsageError
 from workbench.foundation.project import Project
@@ -165,8 +166,7 @@ def is_plain(column: Any) -> bool:
     import pyarrow as pa
 
     kind = column.dtype.pyarrow_dtype
-    binary = (pa.types.is_binary, pa.types.is_large_binary, pa.types.is_fixed_size_binary, pa.types.is_nested)
-    return not any(is_so(kind) for is_so in binary)
+    return not (is_bytes(kind) or pa.types.is_nested(kind))
 
 
 def in_words(cell: Any) -> str:

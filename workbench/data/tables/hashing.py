@@ -12,6 +12,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from workbench.data.tables.kinds import is_bytes
+
 Hashes = NDArray[np.uint64]
 
 _NULL = np.uint64(0x9E3779B97F4A7C15)
@@ -103,8 +105,7 @@ def _text_hashes(column: Any) -> Hashes:
     if pa.types.is_large_string(column.type) or pa.types.is_string(column.type):
         column = column.cast(pa.large_binary())
     elif not pa.types.is_large_binary(column.type):
-        is_binary = pa.types.is_binary(column.type) or pa.types.is_fixed_size_binary(column.type)
-        column = column.cast(pa.binary() if is_binary else pa.string()).cast(pa.large_binary())
+        column = column.cast(pa.binary() if is_bytes(column.type) else pa.string()).cast(pa.large_binary())
     _, offsets_buffer, data_buffer = column.buffers()
     offsets = np.frombuffer(offsets_buffer, np.int64)[column.offset : column.offset + len(column) + 1]
     hashes = np.zeros(len(column), np.uint64)

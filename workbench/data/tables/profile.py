@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 from workbench.contract.table import ColumnProfile, Correlation, TableProfile, ValueCount
 from workbench.data.tables.hashing import row_hashes
 from workbench.data.tables.keys import detect_key
+from workbench.data.tables.kinds import is_bytes
 from workbench.data.tables.memory import name_of, recall, remember
 from workbench.data.tables.place import find_place
 from workbench.data.tables.sketch import numbers_of
@@ -126,7 +127,7 @@ def _of_words(name: str, kind: str, column: Any) -> ColumnProfile:
     present = pc.drop_null(column)
     if pa.types.is_nested(column.type):
         present = pa.chunked_array([pa.array([repr(value) for value in present.to_pylist()], pa.string())])
-    elif not (pa.types.is_string(column.type) or _is_bytes(column.type)):
+    elif not (pa.types.is_string(column.type) or is_bytes(column.type)):
         present = present.cast(pa.string(), safe=False)
     coded = pc.value_counts(present)
     values, counts = coded.field("values"), coded.field("counts").to_numpy(zero_copy_only=False)
@@ -143,13 +144,6 @@ def _of_words(name: str, kind: str, column: Any) -> ColumnProfile:
         maximum=str(extent["max"])[:_WORD],
         top=tuple(ValueCount(str(values[place].as_py())[:_WORD], int(counts[place])) for place in most.tolist()),
     )
-
-
-def _is_bytes(kind: Any) -> bool:
-    import pyarrow as pa
-
-    is_any = (pa.types.is_binary, pa.types.is_large_binary, pa.types.is_fixed_size_binary)
-    return any(is_so(kind) for is_so in is_any)
 
 
 def _quantiles(ordered: NDArray[np.float64]) -> dict[str, float]:
