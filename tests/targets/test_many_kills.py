@@ -24,6 +24,7 @@ import pytest
 
 from tests.browser.conftest import Lab, start_lab
 from tests.targets.conftest import Bench
+from tests.targets.worlds.world import line_of
 from workbench.compute.folder import JobFolder
 from workbench.contract.status import JobState
 from workbench.execute import jobs
@@ -87,11 +88,11 @@ class Chaos:
     def kill(self) -> bool:
         """Kill one of those who look after jobs, and tell whether there was one."""
         kinds = {
-            "follower": [p for p in self._here() if "workbench.execute.follow" in _line(p)],
+            "follower": [p for p in self._here() if "workbench.execute.follow" in line_of(p)],
             "server": [psutil.Process(self._lab.process.pid)] if self._lab and self._lab.process.poll() is None else [],
-            "supervisor": [p for p in self._here() if "workbench.execute.supervise" in _line(p)],
+            "supervisor": [p for p in self._here() if "workbench.execute.supervise" in line_of(p)],
             "runner": [
-                p for p in self._here() if f"{self.project.state_dir}/jobs/" in _line(p) and "runner.py" in _line(p)
+                p for p in self._here() if f"{self.project.state_dir}/jobs/" in line_of(p) and "runner.py" in line_of(p)
             ],
         }
         # A runner or supervisor ends its job when it dies: the others are the ones that must not matter.
@@ -106,7 +107,7 @@ class Chaos:
         return True
 
     def _here(self) -> list[psutil.Process]:
-        return [process for process in psutil.process_iter() if str(self.project.root) in _line(process)]
+        return [process for process in psutil.process_iter() if str(self.project.root) in line_of(process)]
 
     def run(self) -> None:
         """Kill so many times, then let everything come to its end."""
@@ -120,13 +121,6 @@ class Chaos:
             with suppress(Exception):
                 jobs.wait(self.project, job, timeout_s=240)
         self._stack.close()
-
-
-def _line(process: psutil.Process) -> str:
-    try:
-        return " ".join(process.cmdline())
-    except psutil.Error:
-        return ""
 
 
 def stored(project: Project, runs: set[str]) -> dict[int, int]:

@@ -17,7 +17,7 @@ from pathlib import Path
 
 import psutil
 
-from tests.targets.worlds.world import World
+from tests.targets.worlds.world import World, line_of
 
 ADAPTER = (Path(__file__).parent / "neighbour_adapter.py").read_text(encoding="utf-8")
 
@@ -78,11 +78,11 @@ class Neighbour(World):
 
     def kill_runner(self, execution: str) -> None:
         for process in self._of(execution):
-            if "runner.py" in _line(process):
+            if "runner.py" in line_of(process):
                 process.send_signal(signal.SIGKILL)
 
     def processes(self, execution: str) -> list[str]:
-        return [line for process in self._of(execution) if (line := _line(process))]
+        return [line for process in self._of(execution) if (line := line_of(process))]
 
     def starts(self, execution: str) -> int:
         path = self.base / "jobs" / execution / "starts.txt"
@@ -105,14 +105,6 @@ class Neighbour(World):
 
     def _all(self) -> list[psutil.Process]:
         return [process for process in psutil.process_iter() if _mark(process, "WB_NEIGHBOUR") == str(self.base)]
-
-
-def _line(process: psutil.Process) -> str:
-    """Return a command line; nothing of a process that has ended meanwhile."""
-    try:
-        return " ".join(process.cmdline())
-    except psutil.Error:
-        return ""
 
 
 def _mark(process: psutil.Process, name: str = "WB_EXECUTION") -> str:

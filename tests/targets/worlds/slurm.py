@@ -13,7 +13,7 @@ from pathlib import Path
 import psutil
 
 from tests.targets.slurm_cluster import SlurmCluster
-from tests.targets.worlds.world import World
+from tests.targets.worlds.world import World, line_of
 
 
 class Slurm(World):
@@ -58,11 +58,11 @@ class Slurm(World):
 
     def kill_runner(self, execution: str) -> None:
         for process in self._of(execution):
-            if "runner.py" in _line(process):
+            if "runner.py" in line_of(process):
                 process.send_signal(signal.SIGKILL)
 
     def processes(self, execution: str) -> list[str]:
-        return [line for process in self._of(execution) if (line := _line(process))]
+        return [line for process in self._of(execution) if (line := line_of(process))]
 
     def starts(self, execution: str) -> int:
         listed = self.cluster.run("squeue", "--noheader", "--states=all", f"--name={execution}", "--format=%i")
@@ -85,14 +85,6 @@ class Slurm(World):
 
     def _of(self, execution: str) -> list[psutil.Process]:
         return [process for process in psutil.process_iter() if _execution(process) == execution]
-
-
-def _line(process: psutil.Process) -> str:
-    """Return a command line; nothing of a process that has ended meanwhile."""
-    try:
-        return " ".join(process.cmdline())
-    except psutil.Error:
-        return ""
 
 
 def _execution(process: psutil.Process) -> str:

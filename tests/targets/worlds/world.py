@@ -5,6 +5,8 @@ from __future__ import annotations
 from abc import ABC, abstractmethod
 from pathlib import Path
 
+import psutil
+
 
 class World(ABC):
     """A far machine that was started for a test session.
@@ -61,3 +63,11 @@ class World(ABC):
 def runner_command_line(execution: str, folder: str | Path) -> str:
     """Return what the command line of an execution's runner contains."""
     return f"{folder}/jobs/{execution}"
+
+
+def line_of(process: psutil.Process) -> str:
+    """Return a command line; nothing of a process that has ended meanwhile."""
+    try:
+        return " ".join(process.cmdline())
+    except psutil.Error:
+        return ""
