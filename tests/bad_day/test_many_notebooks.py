@@ -107,7 +107,7 @@ class Outcome:
         lost: Acknowledged values and parameters that MLflow does not have.
         doubled: Values that MLflow has twice.
         running: Runs that are still RUNNING.
-        unended: Runs whose acknowledged end is not FINISHED.
+        unended: Runs whose acknowledged end is not FINISHED: what MLflow says instead, and the journal's events.
         errors: What notebooks raised or said.
         broken: Dataset versions that do not come back byte for byte.
     """
@@ -119,7 +119,7 @@ class Outcome:
     lost: list[tuple[object, ...]] = field(default_factory=list)
     doubled: list[tuple[object, ...]] = field(default_factory=list)
     running: list[str] = field(default_factory=list)
-    unended: list[str] = field(default_factory=list)
+    unended: list[tuple[object, ...]] = field(default_factory=list)
     errors: list[str] = field(default_factory=list)
     broken: list[str] = field(default_factory=list)
 
@@ -218,7 +218,9 @@ def _settle(root: Path, outcome: Outcome) -> None:
         elif kind == "started":
             outcome.lost += [] if words[0] in states else [tuple(words)]
         elif kind == "ended":
-            outcome.unended += [] if states.get(words[0]) == "FINISHED" else [words[0]]
+            if (state := states.get(words[0])) != "FINISHED":
+                events = project.journal.events(subject=f"run:{words[0]}")
+                outcome.unended.append((words[0], state, [(each.at, each.kind, each.data) for each in events]))
         elif kind == "error":
             outcome.errors.append(words[0])
     noise = [path.read_text(errors="replace") for path in sorted((root / "ledgers").glob("*.err"))]

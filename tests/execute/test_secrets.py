@@ -26,8 +26,10 @@ from workbench.foundation.errors import UsageError
 from workbench.foundation.project import Project
 
 pytestmark = [pytest.mark.timeout(300)]
-FROM_ENV = 'hunter2/"quoted" & more+=='
-FROM_FILE = "-----BEGIN KEY-----\nMIIEvQIBADANBgkqhkiG9w0\nsecondlineofthekey99\n-----END KEY-----"
+MINE = os.getpid()
+"""What another worker plants in a command line at that moment is no leak of this one's."""
+FROM_ENV = f'hunter2/"quoted" & {MINE} more+=='
+FROM_FILE = f"-----BEGIN KEY-----\nMIIEvQIBADANBgkqhkiG9w{MINE}\nsecondlineofthekey{MINE}\n-----END KEY-----"
 CELLS = (
     "import base64, os, sys, time, urllib.parse\nd, k = os.environ['DB_PASSWORD'], os.environ['API_KEY']",
     "print('plain', d, flush=True)\nprint('ready', flush=True)\ntime.sleep(1)",

@@ -123,9 +123,9 @@ def test_a_grid_is_tried_whole_and_its_best_trial_is_on_the_parent_run(job_proje
 
 LEARNS = """
 import time, workbench
-for step in range(100 if x < 5 else 6000):
+for step in range(6000):  # all have them all: a step that no other trial has come to is compared with nothing
     workbench.log(step=step, f1=x)
-    time.sleep(0.005 if x < 5 else 0.1)
+    time.sleep(0 if x < 5 else 0.1)
 """
 
 
@@ -135,10 +135,12 @@ for step in range(100 if x < 5 else 6000):
 def test_a_hopeless_trial_is_pruned_from_its_live_metrics(job_project: Project, search) -> None:
     space = 'x = {type = "float", low = 0.0, high = 5.0, step = 1.0}\n'
     options = {"sampler": "grid", "pruner": "median", "direction": "minimize", "metric": "f1", "parallel": 2}
-    began = time.monotonic()
-    card = wait_for_sweep(job_project, search(LEARNS, space=space, **options))
+    sweep_id = search(LEARNS, space=space, **options)
+    try:
+        card = wait_for_sweep(job_project, sweep_id, timeout_s=400)  # it would take ten minutes to its end
+    except PendingError:
+        pytest.fail(seen(job_project, sweep_id))
     assert (card.complete, card.pruned, card.failed) == (5, 1, 0)
-    assert time.monotonic() - began < 300
     pruned = card.history[5]
     assert (pruned.state, pruned.value, pruned.reason) == ("PRUNED", None, "pruned")
     job = show_job(job_project, pruned.job)

@@ -19,7 +19,7 @@ from workbench.experiment.reap import reap_dead_runs
 from workbench.experiment.runs import list_runs, show_run
 from workbench.experiment.store import delivery, tracking
 from workbench.experiment.store.client import tracking_client
-from workbench.foundation import open_file_lock
+from workbench.foundation import lease, open_file_lock
 from workbench.foundation.errors import ConflictError, UnavailableError, UsageError
 from workbench.foundation.lease import HEARTBEAT_S
 
@@ -186,6 +186,22 @@ def test_a_run_whose_lease_was_never_taken_is_dead_after_a_minute(project):
 
         database.execute(text("UPDATE runs SET start_time = start_time - 61000"))
     assert reap_dead_runs(project) == (run,)
+
+
+@pytest.mark.checklist("S4-05")
+def test_a_run_whose_lease_is_being_taken_is_not_dead(project, monkeypatch):
+    """Its file is made first and locked then; whoever looked in between ended the run as KILLED, and for good."""
+    lock, found = lease._lock, []
+
+    def look_first(handle):
+        found.append((reap_dead_runs(project), [card.state for card in list_runs(project)]))
+        lock(handle)
+
+    monkeypatch.setattr(lease, "_lock", look_first)
+    with workbench.run() as run:
+        pass
+    assert found == [((), ["RUNNING"])]
+    assert show_run(project, run).card.state == "FINISHED"
 
 
 class TestInAJob:

@@ -42,6 +42,23 @@ def test_a_killed_holder_is_known_dead_at_once(tmp_path: Path) -> None:
         holder.stdout.close()
 
 
+def test_a_file_that_nobody_has_written_to_tells_of_no_dead_holder(tmp_path: Path) -> None:
+    path = tmp_path / "run-1"
+    assert not inspect_lease(path).was_held
+    path.touch()
+    state = inspect_lease(path)
+    assert (state.is_alive, state.was_held) == (False, False), "it may be about to be locked"
+    with start(LOOKER, path, "LOCK_EX", 30) as holder:
+        assert inspect_lease(path).was_held
+        holder.kill()
+    lease = Lease(path)
+    left = path.read_bytes()
+    lease.release()
+    path.write_bytes(left)
+    state = inspect_lease(path)
+    assert (state.is_alive, state.was_held) == (False, True)
+
+
 def test_looking_at_ones_own_lease_does_not_drop_it(tmp_path: Path) -> None:
     path = tmp_path / "run-1"
     lease = Lease(path, heartbeat_s=0.05)

@@ -5,7 +5,6 @@ What has ended is never opened again: a run that goes on is a new one, with the 
 
 from __future__ import annotations
 
-import math
 import sqlite3
 from collections.abc import Collection
 
@@ -103,7 +102,7 @@ def offer(project: Project, source: str) -> str:
     run, name, status = found
     if status == "RUNNING":  # nobody has written its end yet, if it has ended
         lease = inspect_lease(lease_path(project, run))
-        status = "KILLED" if math.isfinite(lease.age_s) and not lease.is_alive else ""
+        status = "KILLED" if lease.was_held and not lease.is_alive else ""
     if status != "KILLED":
         return ""
     go_on = f'%%mlops track --continue, or workbench.run(resume="{run[:12]}")'

@@ -47,11 +47,14 @@ class LeaseState:
         is_alive: The holder runs, as far as can be known from here.
         is_certain: True where the lock told; False where only the age of the heartbeat did.
         age_s: Seconds since the last heartbeat.
+        was_held: Somebody holds it or has held it. A file without a word of its holder is one that is being taken
+            this moment (it is made first, then locked, then written), or whose taker died over it.
     """
 
     is_alive: bool
     is_certain: bool
     age_s: float
+    was_held: bool
 
 
 class Lease:
@@ -99,12 +102,12 @@ class Lease:
 def inspect_lease(path: Path, *, heartbeat_s: float = HEARTBEAT_S) -> LeaseState:
     """Tell whether the holder of a lease lives."""
     if path.resolve() in _held:
-        return LeaseState(is_alive=True, is_certain=True, age_s=0.0)
+        return LeaseState(is_alive=True, is_certain=True, age_s=0.0, was_held=True)
     while True:
         try:
             handle = os.open(path, os.O_RDONLY)
         except FileNotFoundError:
-            return LeaseState(is_alive=False, is_certain=True, age_s=float("inf"))
+            return LeaseState(is_alive=False, is_certain=True, age_s=float("inf"), was_held=False)
         try:
             state = _look(handle, heartbeat_s)
             if state.is_alive or not state.is_certain or _is_at(handle, path):
@@ -114,10 +117,12 @@ def inspect_lease(path: Path, *, heartbeat_s: float = HEARTBEAT_S) -> LeaseState
 
 
 def _look(handle: int, heartbeat_s: float) -> LeaseState:
-    age_s = max(0.0, time.time() - os.fstat(handle).st_mtime)
+    stat = os.fstat(handle)  # before the lock is looked at: a holder that comes in between is no dead one
+    age_s = max(0.0, time.time() - stat.st_mtime)
     if _host_of_holder(handle) not in ("", socket.gethostname()):
-        return LeaseState(is_alive=age_s < 2 * heartbeat_s, is_certain=False, age_s=age_s)
-    return LeaseState(is_alive=_is_locked(handle), is_certain=True, age_s=age_s)
+        return LeaseState(is_alive=age_s < 2 * heartbeat_s, is_certain=False, age_s=age_s, was_held=True)
+    is_alive = _is_locked(handle)
+    return LeaseState(is_alive=is_alive, is_certain=True, age_s=age_s, was_held=is_alive or stat.st_size > 0)
 
 
 def _is_locked(handle: int) -> bool:

@@ -7,7 +7,6 @@ reconcilers of their own in ``execute``.
 
 from __future__ import annotations
 
-import math
 import time
 from collections.abc import Iterable
 from pathlib import Path
@@ -40,7 +39,7 @@ def _judged(project: Project, rows: Iterable[RunRow]) -> Iterable[tuple[str, Run
         if is_looked_after or "workbench.actor" not in row.tags:
             continue
         lease = inspect_lease(lease_path(project, row.id))
-        has_lease = HEARTBEAT_TAG in row.tags or math.isfinite(lease.age_s)
+        has_lease = HEARTBEAT_TAG in row.tags or lease.was_held
         is_starting = not has_lease and time.time() - row.started_ms / 1000 < _START_S
         if not lease.is_alive and not is_starting:
             yield row.id, RunState.KILLED if lease.is_certain else RunState.LOST
