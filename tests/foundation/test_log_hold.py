@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import signal
 import subprocess
 import sys
 from pathlib import Path
@@ -22,6 +23,37 @@ journal = Journal(sys.argv[1])
 with journal.transaction() as change:
     change.append("run.started", f"run:{sys.argv[2]}", {})
 print(*(event.subject for event in journal.events()))
+"""
+
+READER = """
+import subprocess, sys, threading
+from pathlib import Path
+from workbench.foundation import log_hold
+from workbench.foundation.journal import Journal
+path, other = Path(sys.argv[1]), sys.argv[2]
+if sys.argv[3] == "planted":
+    log_hold._IN_USE = 4096  # a byte that says nothing
+journal = Journal(f"sqlite:///{path}")
+with journal.transaction() as change:
+    change.append("run.started", "run:here", {})
+visitor = subprocess.Popen([sys.executable, "-c", other, f"sqlite:///{path}"])
+def read_files():
+    while visitor.poll() is None:
+        for each in path.parent.iterdir():
+            each.read_bytes()  # its closing takes SQLite's locks from this process
+threading.Thread(target=read_files, daemon=True).start()
+while visitor.poll() is None:
+    journal.head()
+sys.exit(visitor.returncode)
+"""
+VISITOR = """
+import sys, time
+from workbench.foundation.journal import Journal
+until = time.monotonic() + 3
+while time.monotonic() < until:
+    journal = Journal(sys.argv[1])
+    journal.head()
+    journal.close()
 """
 
 
@@ -67,6 +99,25 @@ def test_without_a_hold_the_test_above_sees_what_is_lost(path: Path, monkeypatch
     monkeypatch.setattr(open_file_lock, "_SET_LOCK", None)
     with pytest.raises((AssertionError, StorageError)):
         converse(path)
+
+
+@pytest.mark.parametrize(("how", "code"), [("held", 0), ("planted", -signal.SIGBUS)])
+def test_reading_the_files_takes_the_index_from_under_nobody(path: Path, how: str, code: int) -> None:
+    """Another process that came cut the index that this one had mapped: the kernel died, of a backup in a cell."""
+    command = [sys.executable, "-c", READER, str(path), VISITOR, how]
+    assert subprocess.run(command, check=False, timeout=60).returncode == code
+
+
+def test_holds_that_have_ended_leave_no_handle(path: Path) -> None:
+    before = len(os.listdir("/proc/self/fd"))
+    for _ in range(3):
+        journals = [Journal(f"sqlite:///{path}") for _ in range(3)]
+        for journal in journals:
+            note(journal, "here")
+        for journal in journals:
+            journal.close()
+    assert len(os.listdir("/proc/self/fd")) == before
+    assert sorted(each.name for each in path.parent.iterdir()) == ["journal.db"]
 
 
 def test_one_journal_that_is_closed_leaves_another_its_hold(path: Path) -> None:

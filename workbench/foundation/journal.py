@@ -364,10 +364,12 @@ class Journal:
 
     def close(self) -> None:
         """Give back connections."""
-        if self._hold:
-            self._hold.release()  # first, or the log would stay
-        self._hold, self._is_ready = None, False
+        hold, self._hold, self._is_ready = self._hold, None, False
+        if hold:
+            hold.loosen()  # first, or the log would stay
         self._engine.dispose()
+        if hold:
+            hold.release()
 
     @contextmanager
     def _reading(self) -> Iterator[sa.Connection]:

@@ -53,10 +53,10 @@ class CommitWatch:
 
     def close(self) -> None:
         """Close the connection; the next look opens another."""
-        self._hold = None
         if self._connection is not None:
             self._connection.close()
             self._connection = None
+        self._hold = None  # after the connection: it closes files
 
     def _read_version(self) -> int:
         try:
