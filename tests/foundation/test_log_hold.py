@@ -56,6 +56,18 @@ while time.monotonic() < until:
     journal.close()
 """
 
+OPENER = """
+import os, sys
+from workbench.foundation.journal import Journal
+for _ in range(4):
+    journals = [Journal(sys.argv[1]) for _ in range(3)]
+    for journal in journals:
+        journal.head()
+    for journal in journals:
+        journal.close()
+    print(len(os.listdir("/proc/self/fd")))
+"""
+
 
 @pytest.fixture
 def path(tmp_path: Path) -> Path:
@@ -109,14 +121,11 @@ def test_reading_the_files_takes_the_index_from_under_nobody(path: Path, how: st
 
 
 def test_holds_that_have_ended_leave_no_handle(path: Path) -> None:
-    before = len(os.listdir("/proc/self/fd"))
-    for _ in range(3):
-        journals = [Journal(f"sqlite:///{path}") for _ in range(3)]
-        for journal in journals:
-            note(journal, "here")
-        for journal in journals:
-            journal.close()
-    assert len(os.listdir("/proc/self/fd")) == before
+    """In a process of its own, where nobody else opens files."""
+    command = [sys.executable, "-c", OPENER, f"sqlite:///{path}"]
+    counted = subprocess.run(command, check=True, capture_output=True, text=True).stdout.split()
+    assert len(set(counted)) == 1
+    assert len(counted) == 4
     assert sorted(each.name for each in path.parent.iterdir()) == ["journal.db"]
 
 
