@@ -12,7 +12,7 @@ import os
 import sys
 import threading
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from contextvars import ContextVar
 from pathlib import Path
 from typing import Any
@@ -83,16 +83,23 @@ class KernelRecord:
 
     @property
     def innermost(self) -> str:
-        """The open run that whoever asks is in; empty where it is in none.
+        """The open run that whoever asks is in; empty where it is in none."""
+        return self.innermost_of(self.runs)
+
+    def innermost_of(self, runs: Sequence[str]) -> str:
+        """Return which of some runs whoever asks is in; empty where it is in none.
 
         A task of asyncio is in the runs that it was begun in. A thread and a later cell inherit none; they are in the
         newest, but never in one that another thread or task has for itself.
+
+        Args:
+            runs: Their ids, the newest last.
         """
-        own = [run for run in _inside.get() if run in self.opened]
+        own = [run for run in _inside.get() if run in self.opened and run in runs]
         if own:
             return own[-1]
-        opened = [self.opened[run] for run in self.runs if run in self.opened]
-        return next((item.run for item in reversed(opened) if item.is_shared), "")
+        opened = [self.opened.get(run) for run in tuple(runs)]
+        return next((item.run for item in reversed(opened) if item and item.is_shared), "")
 
     def start(self) -> None:
         """Watch from now on."""

@@ -105,6 +105,18 @@ def adopt(run_id: str) -> None:
         OpenRun(session, run_id, path, is_fluent=True)
 
 
+def owner() -> str:
+    """Return the run that plain mlflow's calls belong to where they are made; empty where they begin one of their own.
+
+    Each thread and task is in runs of its own, which the environment, one for all of them, cannot say. It counts in a
+    job, and where the user has set it.
+    """
+    session = _session
+    if session is not None and session.joined:
+        return session.innermost_of(session.joined)
+    return os.environ.get("MLFLOW_RUN_ID", "")
+
+
 def release(run_id: str, state: str = RunState.FINISHED, error: str = "") -> bool:
     """End a run that :func:`adopt` took in, as plain mlflow did; never raises. Any other run stays as it is.
 

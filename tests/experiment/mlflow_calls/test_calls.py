@@ -1,11 +1,13 @@
 """MLflow's own calls in a captured process: same words, same results, our log and our runs."""
 
+import asyncio
 import json
 import math
 import os
 import signal
 import threading
 import time
+from concurrent.futures import ThreadPoolExecutor
 
 import mlflow
 import numpy as np
@@ -299,3 +301,67 @@ def test_logging_costs_microseconds(project):
     with mlflow.start_run():
         theirs = cpu_ms(lambda i: mlflow.log_metric("a", i * 0.5, step=i), 20)
     assert theirs / ours > 25, (theirs, ours)
+
+
+class TestRunsBesideEachOther:
+    """Each thread and task has runs of its own, and mlflow's calls in it go to those."""
+
+    def test_threads(self, project):
+        is_all_begun, is_all_logged = threading.Barrier(3), threading.Barrier(3)
+
+        def trial(number):
+            with workbench.run(f"trial {number}"):
+                is_all_begun.wait(30)
+                for step in range(20):
+                    mlflow.log_metric("number", number, step=step)
+                mlflow.log_param("number", number)
+                is_all_logged.wait(30)
+                with mlflow.start_run(run_name=f"fold {number}", nested=True):
+                    mlflow.log_metric("fold", number)
+                mlflow.set_tag("after", number)
+
+        threads = [threading.Thread(target=trial, args=(number,)) for number in range(3)]
+        [thread.start() for thread in threads]
+        [thread.join() for thread in threads]
+        found = {run.name: run for run in list_runs(project)}
+        assert len(found) == 6
+        for number in range(3):
+            own, fold = found[f"trial {number}"], found[f"fold {number}"]
+            assert (own.metrics, own.params) == ({"number": float(number)}, {"number": str(number)})
+            assert len(show_run(project, own.id).history["number"]) == 20
+            assert show_run(project, own.id).tags["after"] == str(number)
+            assert (fold.metrics, fold.parent) == ({"fold": float(number)}, own.id)
+        assert {run.state for run in found.values()} == {"FINISHED"}
+        assert "MLFLOW_RUN_ID" not in os.environ
+
+    def test_tasks(self, project):
+        async def trial(number):
+            with workbench.run(f"trial {number}"):
+                for step in range(5):
+                    mlflow.log_metric("number", number, step=step)
+                    await asyncio.sleep(0.01 * (3 - number))
+                assert mlflow.log_param("number", number) == number
+
+        async def trials():
+            await asyncio.gather(*(trial(number) for number in range(3)))
+
+        asyncio.run(trials())
+        assert mlflow.active_run() is None
+        found = {run.name: run for run in list_runs(project)}
+        assert {name: run.metrics for name, run in found.items()} == {
+            f"trial {n}": {"number": float(n)} for n in range(3)
+        }
+        assert {name: run.params for name, run in found.items()} == {f"trial {n}": {"number": str(n)} for n in range(3)}
+        assert [len(show_run(project, run.id).history["number"]) for run in found.values()] == [5, 5, 5]
+        assert {run.state for run in found.values()} == {"FINISHED"}
+
+    def test_a_helper_thread_that_lives_on_does_not_log_to_a_run_that_has_ended(self, project):
+        with ThreadPoolExecutor(1) as pool:
+            for number in range(2):
+                with workbench.run(f"trial {number}"):
+                    pool.submit(mlflow.log_metric, "number", number).result()
+            pool.submit(mlflow.log_metric, "alone", 1).result()
+            pool.submit(mlflow.end_run).result()
+        found = {run.name: run.metrics for run in list_runs(project)}
+        assert [found.pop(f"trial {number}") for number in range(2)] == [{"number": 0.0}, {"number": 1.0}]
+        assert list(found.values()) == [{"alone": 1.0}], "in a run of its own"

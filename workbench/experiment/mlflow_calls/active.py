@@ -16,6 +16,7 @@ from __future__ import annotations
 
 import functools
 import os
+import threading
 from typing import Any, Protocol
 
 from workbench.experiment.capture.quiet import quietly
@@ -32,6 +33,9 @@ _ENDS = ("FINISHED", "FAILED", "KILLED")
 
 class Keeper(Protocol):
     """Who looks after runs: the session."""
+
+    def owner(self) -> str:
+        """Return the session's run that a call made here belongs to; empty where it belongs to none."""
 
     def adopt(self, run_id: str, /) -> None:
         """Take over a run that MLflow's call has started."""
@@ -61,6 +65,8 @@ class FluentRuns:
         self._adopted: set[str] = set()  # runs that calls have started
         self._entered: set[str] = set()  # runs that are used with ``with``
         self._inside: dict[str, str] = {}  # the session's run that each was started in
+        self._left: set[str] = set()  # the session's runs that have ended
+        self._starting = threading.RLock()  # MLflow reads the environment as it starts a run
 
     def patch(self, patches: Patches) -> None:
         """Put ourselves in the place of MLflow's functions."""
@@ -80,18 +86,21 @@ class FluentRuns:
 
     def current(self) -> str:
         """Return the run of ours that a call without a run logs to; empty where that is to be found out or not ours."""
-        active = self._stack.get()
-        if not active:
-            return ""
-        run: str = active[-1].info.run_id
-        return run if run in self._records.runs and self._inside.get(run) == os.environ.get(_RUN_ID, "") else ""
+        found = self._innermost(self._keeper.owner()) if self._stack.get() else None
+        run: str = found.info.run_id if found else ""
+        return run if run in self._records.runs else ""
 
     def leave(self, owner: str) -> None:
-        """Forget a run of the session that ends, and end what was started inside and left open."""
-        while (active := self._stack.get()) and self._inside.get(active[-1].info.run_id) == owner:
-            self._end_run()
+        """Forget a run of the session that ends, and end what was started inside and left open.
+
+        Tasks of one thread share MLflow's stack of active runs: what lies above may be another's. A thread that helped
+        has a stack of its own, and is told when it calls next.
+        """
+        while self._raise(owner):
+            self._end_top()
         self._records.forget(owner)
         self._joined.discard(owner)
+        self._left.add(owner)
 
     def join_for_model(self, model_class: Any, patches: Patches) -> None:
         """Let ``log_model`` belong to the session's run, as it belongs to the fluent API's.
@@ -103,7 +112,7 @@ class FluentRuns:
         @classmethod  # type: ignore[misc]
         @functools.wraps(original)
         def log(cls: Any, *arguments: Any, **named: Any) -> Any:
-            if os.environ.get(_RUN_ID) and self._is_here():
+            if self._keeper.owner() and self._is_here():
                 with quietly("the run of a model"):
                     self._get_or_start_run()
             return original(cls, *arguments, **named)
@@ -114,36 +123,46 @@ class FluentRuns:
         if not self._is_here():
             return self._start(run_id, *more, **named)
         ensure_store(self._project)
+        self._forget_ended()
         options = dict(zip(_OPTIONS, more, strict=False)) | named
-        owner = os.environ.get(_RUN_ID, "")
+        owner = self._keeper.owner()
         is_child = bool(run_id or options.get("nested") or options.get("parent_run_id"))
-        if owner and not is_child and not self._is_inside(owner) and owner not in self._joined:
+        if owner and not is_child and not self._innermost(owner) and owner not in self._joined:
             return self._join(owner, options)
-        os.environ.pop(_RUN_ID, None)  # MLflow would resume it
-        try:
-            if self._stack.get() and not options.get("nested"):
-                options["nested"] = self._make_room(owner)
-            if owner and not run_id and not options.get("parent_run_id"):
-                options["nested"] = True
-                if not self._stack.get():
-                    options["parent_run_id"] = owner
-            run = self._start(run_id, **options)
-        finally:
-            if owner:
-                os.environ[_RUN_ID] = owner
+        if self._stack.get() and not options.get("nested"):
+            options["nested"] = self._make_room(owner)
+        if owner and not run_id and not options.get("parent_run_id"):
+            options["nested"] = True
+            if not self._stack.get():
+                options["parent_run_id"] = owner
+            elif not self._raise(owner):
+                self._join(owner, {})  # what lies there is another task's: no parent
+        run = self._started({**options, "run_id": run_id})
         self._take(run.info.run_id, owner)
         return run
 
     def _join(self, owner: str, options: dict[str, Any]) -> Any:
         """Continue the session's run, without leaving what an earlier cell has open."""
-        try:
-            run = self._start(**{**options, "run_id": owner, "nested": True, "parent_run_id": None})
-        finally:
-            os.environ[_RUN_ID] = owner
+        run = self._started({**options, "run_id": owner, "nested": True, "parent_run_id": None})
         self._take(owner, owner)
         return run
 
+    def _started(self, options: dict[str, Any]) -> Any:
+        """Let MLflow start a run; the one that the environment names it would resume, and take out."""
+        with self._starting:
+            named = os.environ.pop(_RUN_ID, None)
+            try:
+                return self._start(**options)
+            finally:
+                if named is not None:
+                    os.environ[_RUN_ID] = named
+
     def _end_run(self, status: str = "FINISHED") -> None:
+        self._forget_ended()
+        self._raise(self._keeper.owner())
+        self._end_top(status)
+
+    def _end_top(self, status: str = "FINISHED") -> None:
         active = self._stack.get()
         top = active[-1].info.run_id if active else ""
         if top not in self._joined and top not in self._adopted:
@@ -167,15 +186,42 @@ class FluentRuns:
 
     def _get_or_start_run(self) -> Any:
         """Return the active run, join the session's or start one: what ``mlflow.log_metric`` does first."""
-        owner, active = os.environ.get(_RUN_ID, ""), self._stack.get()
-        if active and (not owner or self._is_inside(owner) or not self._is_here()):
+        self._forget_ended()
+        owner, active = self._keeper.owner(), self._stack.get()
+        if active and not (owner and self._is_here()):
             return active[-1]
-        return self._join(owner, {}) if owner and self._is_here() else self._fluent.start_run()
+        if owner and self._is_here():
+            return self._innermost(owner) or self._join(owner, {})
+        return self._fluent.start_run()
 
-    def _is_inside(self, owner: str) -> bool:
-        """Tell whether the innermost active run is the session's, or was started inside it."""
+    def _innermost(self, owner: str) -> Any:
+        """Return the newest active run that is the session's, or was started inside it; None where there is none.
+
+        Tasks of one thread share MLflow's stack, so it may lie below another's. What is not ours hides what is below.
+        """
+        for run in reversed(self._stack.get()):
+            inside = self._inside.get(run.info.run_id)
+            if inside == owner:
+                return run
+            if not inside or not owner:
+                return None
+        return None
+
+    def _raise(self, owner: str) -> bool:
+        """Lay the newest active run inside one of the session's on top; tell whether there is one."""
+        found, active = self._innermost(owner), self._stack.get()
+        if found is not None and active[-1] is not found:
+            active[:] = [*(run for run in active if run is not found), found]
+        return found is not None
+
+    def _forget_ended(self) -> None:
+        """End what this thread has open inside runs of the session that another has ended, and forget those."""
         active = self._stack.get()
-        return bool(active) and self._inside.get(active[-1].info.run_id) == owner
+        while active and self._inside.get(active[-1].info.run_id) in self._left:
+            if active[-1].info.run_id in self._left:
+                active.pop()
+            else:
+                self._end_top()
 
     def _make_room(self, owner: str) -> bool:
         """End what an earlier cell left open; tell whether the new run is a child of what remains."""
@@ -184,7 +230,7 @@ class FluentRuns:
             is_left_open = top in self._adopted and top not in self._entered and self._inside.get(top) == owner
             if not is_left_open:
                 return True
-            self._end_run()
+            self._end_top()
         return False
 
     def _take(self, run: str, owner: str) -> None:
