@@ -122,6 +122,54 @@ def test_every_limit_of_every_required_check_is_weighed():
                 assert seen or f"{check.name}.{item.name}" in policy_change._NO_MATTER, (check.name, item.name, other)
 
 
+def listed(world, *names: str) -> None:
+    path = world.root / "policy" / "reviewers"
+    lines = path.read_text().splitlines(keepends=True)
+    path.write_text("".join(line for line in lines if line.partition("@")[0] in names))
+
+
+@pytest.mark.parametrize("enrolled", ["first", "late"])
+def test_who_is_alone_is_not_locked_out_by_the_policy_of_the_template(world, models, enrolled):
+    """The first request took a policy up that asks for somebody else; there was nobody, and no way back."""
+    everybody = (world.root / "policy" / "reviewers").read_text()
+    listed(world, *(["alice"] if enrolled == "first" else []))
+    put(world, STRICT.format(approvals=2))
+    alice = world.as_("alice")
+    run = world.log_model(models.good)
+    review = reviews.request_review(alice, run, wait=True)
+    if enrolled == "late":
+        (world.root / "policy" / "reviewers").write_text(everybody)
+        listed(world, "alice")
+    with pytest.raises(DeniedError, match="self-approval") as caught:
+        reviews.approve(alice, review.id)
+    assert "allow_self" in caught.value.hint
+    put(world, STRICT.format(approvals=1) + "allow_self = true\n")
+    with pytest.raises(DeniedError, match="policy-lowered"):
+        reviews.request_review(alice, run)
+    assert show_change(alice).needed == 1
+    change = propose_policy(alice, "I work alone")
+    assert (change.state, change.signers, change.lacking) == ("signed", ("alice@example.com",), ())
+    review = reviews.request_review(alice, run, wait=True)
+    approved = reviews.approve(alice, review.id)
+    assert (approved.state, approved.assurance) == ("APPROVED", "local-self")
+    assert show_change(alice).state == "in-force"
+
+
+def test_two_are_not_alone_and_neither_is_who_removed_the_other(world):
+    put(world, STRICT.format(approvals=1))
+    alice = world.as_("alice")
+    listed(world, "alice", "bob")
+    adopt_policy(alice)
+    put(world, STRICT.format(approvals=1) + "allow_self = true\n")
+    assert propose_policy(alice, "as if I were alone").state == "proposed"
+    listed(world, "alice")
+    assert propose_policy(alice, "now I am").state == "proposed"
+    with pytest.raises(DeniedError, match="self-approval"):
+        sign_policy(alice)
+    with pytest.raises(DeniedError, match="policy-lowered"):
+        load_policy(alice)
+
+
 def test_a_lowered_policy_denies_everything_until_it_is_signed(world, models):
     put(world, STRICT.format(approvals=2))
     alice, bob, carol = (world.as_(name) for name in ("alice", "bob", "carol"))

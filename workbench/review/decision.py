@@ -29,7 +29,7 @@ from workbench.review.naming import signed_request
 from workbench.review.notices.delivery import announce
 from workbench.review.people import who_said
 from workbench.review.policies.policy import StageRule, load_policy
-from workbench.review.policies.reviewers import load_reviewers
+from workbench.review.policies.reviewers import is_only_one, load_reviewers
 from workbench.review.proof.demands import missing_groups
 from workbench.review.proof.grant import Grant, check_is_other, waiver_list
 from workbench.review.proof.names import check_names
@@ -342,11 +342,19 @@ def check_signer(project: Project, review: Review, rule: StageRule, namespaces: 
     try:
         person = person_of(allowed, name=project.actor, key=key.blob)
         check_is_other(person, allowed, *review.involved)
-    except DeniedError:
+    except DeniedError as error:
         if not rule.allow_self:
-            raise
+            raise _for_lone(project, error) from None
         return Signer(key_path, key, Assurance.LOCAL_SELF)
     return Signer(key_path, key, Assurance.LOCAL_SIGNED)
+
+
+def _for_lone(project: Project, error: DeniedError) -> DeniedError:
+    """Tell whoever is alone what to do, since there is no other reviewer to ask."""
+    if error.code != "self-approval" or not is_only_one(project):
+        return error
+    hint = 'alone here: allow_self = true for the stage in policy/gate.toml, then: mlops policy propose -m "…"'
+    return DeniedError(error.code, error.message, hint)
 
 
 def check_evidence(project: Project, review: Review, rule: StageRule) -> None:

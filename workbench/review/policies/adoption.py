@@ -33,7 +33,7 @@ from workbench.review.policies.enrolment import (
     sign_reviewers,
 )
 from workbench.review.policies.policy import POLICY_PATH, Policy, read_current, read_policy
-from workbench.review.policies.reviewers import can_change, load_reviewers, read_files
+from workbench.review.policies.reviewers import can_change, is_alone, is_only_one, load_reviewers, read_files
 from workbench.review.policies.writers import writers_of
 from workbench.review.proof.deed import Deed, DeedKind, build_deed, verify_deed
 from workbench.review.proof.persons import person_of
@@ -79,7 +79,7 @@ def _show_policy(project: Project) -> PolicyChange:
     laxer = why_laxer(old, policy.stages)
     if not laxer:
         return PolicyChange(before, policy.digest, "stricter", (), 0, ())
-    allowed = load_reviewers(project)
+    allowed, is_lone = load_reviewers(project), is_only_one(project)
     given = signers_of(
         adopted,
         policy.digest,
@@ -88,17 +88,20 @@ def _show_policy(project: Project) -> PolicyChange:
         journal=project.journal,
         store=project.store,
         allowed=allowed,
+        is_only_one=is_lone,
     )
-    lacking = signatures_lacking(old, given, allowed)
+    lacking = signatures_lacking(old, given, allowed, is_only_one=is_lone)
     state = "signed" if not lacking else "proposed" if _proposers(project, policy.digest) else "laxer"
-    return PolicyChange(before, policy.digest, state, laxer, signatures_needed(old), given, lacking)
+    needed = signatures_needed(old, is_only_one=is_lone)
+    return PolicyChange(before, policy.digest, state, laxer, needed, given, lacking)
 
 
 def propose_policy(project: Project, reason: str) -> PolicyChange:
     """Propose policy and reviewers as they are now, where they ask for less or let more people sign; others then sign.
 
     Proposing is signed, so that nobody proposes under another name and then signs for it themselves. What asks for more
-    or takes people away needs nobody and is taken up at once, and so is what a new project begins with.
+    or takes people away needs nobody and is taken up at once, and so is what a new project begins with. Who is the only
+    one who may sign does so in the same step.
 
     Args:
         project: The project.
@@ -116,6 +119,8 @@ def propose_policy(project: Project, reason: str) -> PolicyChange:
         project.store.put_bytes(read_policy(project.root / POLICY_PATH)[1])
         if project.actor not in _proposers(project, change.after):
             _sign(project, change, PROPOSED, reason)
+        if is_only_one(project):
+            _sign_policy(project, change, reason)
     else:
         adopt_policy(project)
     propose_reviewers(project, reason)
@@ -185,11 +190,11 @@ def _sign(project: Project, change: PolicyChange, kind: str, reason: str) -> Non
 def _check_may_sign(project: Project, change: PolicyChange, proposers: tuple[str, ...]) -> None:
     allowed = load_reviewers(project)
     key = read_public_key(key_for(project, DeedKind.POLICY))
-    old = read_stages(project.store, change.before)
     person = person_of(allowed, name=project.actor, key=key.blob)
-    is_alone = all(rule.allow_self for rule in old.values())
-    writers = () if is_alone else writers_of(project.root, POLICY_PATH, change.before)
-    if not is_alone and any(person.is_same(person_of(allowed, name=name)) for name in (*proposers, *writers)):
+    if is_alone(project):
+        return
+    writers = writers_of(project.root, POLICY_PATH, change.before)
+    if any(person.is_same(person_of(allowed, name=name)) for name in (*proposers, *writers)):
         raise DeniedError(
             "self-approval",
             "Who proposed a policy, or wrote it as Git knows, does not sign for it",

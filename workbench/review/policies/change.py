@@ -3,7 +3,8 @@
 A gate that whoever holds the pen can lower first is no gate. The policy in force is the last one that the journal's
 chain says was taken up; a file that asks for less than it is believed only with signed statements about exactly that
 step, by as many people and of the same groups as the policy before asks for, none of whom proposed it or, as far as Git
-knows, wrote it; proposing is a signed statement too. Until then everything is denied.
+knows, wrote it; proposing is a signed statement too. Until then everything is denied. Where one person alone is listed,
+or nobody yet, that one signs: who may let in a second one alone would gain nothing by being kept from this.
 
 Imported by the model runner: standard library and foundation only.
 """
@@ -110,7 +111,14 @@ def digest_of(adopted: Event | None) -> str:
 
 
 def check_change(
-    new: Mapping[str, StageRule], digest: str, *, root: Path, journal: Journal, store: Store, allowed: AllowedSigners
+    new: Mapping[str, StageRule],
+    digest: str,
+    *,
+    root: Path,
+    journal: Journal,
+    store: Store,
+    allowed: AllowedSigners,
+    is_only_one: bool,
 ) -> None:
     """Refuse a policy that is laxer than the one in force and was not signed for under it.
 
@@ -121,6 +129,7 @@ def check_change(
         journal: Which policy is in force, and what was signed.
         store: Where policies and statements lie.
         allowed: ``policy/reviewers``.
+        is_only_one: Whether one person alone, or nobody yet, may sign here.
 
     Raises:
         DeniedError: ``policy-lowered``.
@@ -133,8 +142,10 @@ def check_change(
     reasons = why_laxer(old, new)
     if not reasons:
         return
-    given = signers_of(adopted, digest, old, root=root, journal=journal, store=store, allowed=allowed)
-    if lacking := signatures_lacking(old, given, allowed):
+    given = signers_of(
+        adopted, digest, old, root=root, journal=journal, store=store, allowed=allowed, is_only_one=is_only_one
+    )
+    if lacking := signatures_lacking(old, given, allowed, is_only_one=is_only_one):
         more = f" and {len(reasons) - 1} more" if len(reasons) > 1 else ""
         raise DeniedError(
             "policy-lowered",
@@ -161,15 +172,17 @@ def read_stages(store: Store, digest: str) -> Mapping[str, StageRule]:
         ) from error
 
 
-def signatures_needed(old: Mapping[str, StageRule]) -> int:
-    """Return how many people the policy before asks for where it asks for most."""
-    return max((rule.approvals for rule in old.values()), default=1)
+def signatures_needed(old: Mapping[str, StageRule], *, is_only_one: bool = False) -> int:
+    """Return how many people the policy before asks for where it asks for most; one where there is only one."""
+    return 1 if is_only_one else max((rule.approvals for rule in old.values()), default=1)
 
 
-def signatures_lacking(old: Mapping[str, StageRule], given: Iterable[str], allowed: AllowedSigners) -> tuple[str, ...]:
+def signatures_lacking(
+    old: Mapping[str, StageRule], given: Iterable[str], allowed: AllowedSigners, *, is_only_one: bool
+) -> tuple[str, ...]:
     """Return in words what the policy before still asks for; every group of every stage is asked."""
     people = [person_of(allowed, name=name) for name in given]
-    needed = signatures_needed(old)
+    needed = signatures_needed(old, is_only_one=is_only_one)
     lacking = [f"{len(people)} of {needed} signatures"] if len(people) < needed else []
     for stage, rule in old.items():
         for group, count in missing_groups(rule, None, people, allowed).items():
@@ -194,13 +207,14 @@ def signers_of(
     journal: Journal,
     store: Store,
     allowed: AllowedSigners,
+    is_only_one: bool,
 ) -> tuple[str, ...]:
     """Return who signed for this step and counts, one name a person; who proposed or wrote it does not."""
     proposals = list(_deeds(PROPOSED, adopted, after, journal=journal, store=store, allowed=allowed))
     if not proposals:
         return ()
     excluded: list[Person] = []
-    if not (old and all(rule.allow_self for rule in old.values())):
+    if not is_only_one and not (old and all(rule.allow_self for rule in old.values())):
         writers = writers_of(root, POLICY_PATH, digest_of(adopted))
         excluded = [person for _, person in proposals] + [person_of(allowed, name=name) for name in writers]
     found: list[tuple[str, Person]] = []

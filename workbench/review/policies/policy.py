@@ -20,7 +20,7 @@ from workbench.foundation.config import TomlReader, parse_toml
 from workbench.foundation.errors import DeniedError, NotFoundError, UsageError, did_you_mean
 from workbench.review.policies.change import POLICY_PATH, check_change
 from workbench.review.policies.check_rules import ISOLATIONS, values_of_later_checks
-from workbench.review.policies.reviewers import load_reviewers
+from workbench.review.policies.reviewers import is_only_one, load_reviewers
 from workbench.review.policies.rules import (
     CHECK_NAMES,
     COMPARISONS,
@@ -158,9 +158,14 @@ def read_current(project: Project) -> tuple[Policy, bytes]:
         IntegrityError: ``policy-lost``.
     """
     policy, data = read_policy(project.root / POLICY_PATH)
-    allowed = load_reviewers(project)
     check_change(
-        policy.stages, policy.digest, root=project.root, journal=project.journal, store=project.store, allowed=allowed
+        policy.stages,
+        policy.digest,
+        root=project.root,
+        journal=project.journal,
+        store=project.store,
+        allowed=load_reviewers(project),
+        is_only_one=is_only_one(project),
     )
     return policy, data
 

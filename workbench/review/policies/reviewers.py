@@ -184,10 +184,14 @@ def signers_of(project: Project, step: Step) -> tuple[str, ...]:
 
 def is_alone(project: Project) -> bool:
     """Tell whether whoever proposes may sign: nobody else is listed, or the policy lets everybody decide alone."""
-    listed = _electorate(project)
     stages = policy_before(project)
-    is_self_allowed = bool(stages) and all(rule.allow_self for rule in stages.values())
-    return is_self_allowed or (len(_signers(listed)) <= 1 and not any(e.is_authority for e in listed.entries))
+    return is_only_one(project) or (bool(stages) and all(rule.allow_self for rule in stages.values()))
+
+
+def is_only_one(project: Project) -> bool:
+    """Tell whether one person alone, or nobody yet, is asked to sign for changes."""
+    listed = _electorate(project)
+    return len(_signers(listed)) <= 1 and not any(entry.is_authority for entry in listed.entries)
 
 
 def policy_before(project: Project) -> Mapping[str, StageRule]:
