@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from workbench.execute.cells.failure import annotate, name_hint, named_error
-from workbench.execute.cells.names import free_names
+from workbench.execute.cells.names import defined_names, free_names
 from workbench.foundation.errors import FailedError
 
 
@@ -48,3 +48,27 @@ def test_an_error_whose_type_cannot_be_made_is_named() -> None:
     assert isinstance(named_error("UnicodeDecodeError", "x"), FailedError)
     assert isinstance(named_error("print", "x"), FailedError)
     assert isinstance(named_error("SystemExit", "x"), FailedError), "nobody's kernel is to end of it"
+
+
+@pytest.mark.parametrize(
+    ("source", "names"),
+    [
+        ("a = 1\nb: int = 2\nc += 1\n(d := 3)\n[e, *f] = 1, 2", "a b c d e f"),
+        ("import numpy as np, os.path\nfrom x import y as z, w", "np os z w"),
+        ("def f(p): q = p\nclass C: r = 1\nasync def g(): await x", "f q C r g"),
+        ("for i in x: pass\nwith x as j: pass\ntry: pass\nexcept E as k: pass", "i j"),
+        ("match x:\n    case {'a': m, **n}: pass\n    case [o, *p]: pass", "m n o p"),
+        ("a = await x", "a"),
+        ("x.attribute = 1\nx[0] = 2", ""),
+    ],
+)
+def test_names_that_a_cell_could_define(source: str, names: str) -> None:
+    assert defined_names(source) == frozenset(names.split())
+
+
+@pytest.mark.parametrize(
+    "source",
+    ["from x import *", "exec('a = 1')", "get_ipython().run_line_magic('run', 'x.py')", "globals()['a'] = 1", "a = "],
+)
+def test_where_it_cannot_be_told_nothing_is_said(source: str) -> None:
+    assert defined_names(source) is None

@@ -103,10 +103,10 @@ def test_an_error_that_cannot_be_pickled_is_told_in_words(on_local) -> None:
 
 def test_what_was_asked_for_and_not_made_is_an_error(on_local) -> None:
     with pytest.raises(FailedError) as caught:
-        on_local("c = 1", outputs=("c", "d"))
+        on_local("c = 1\nif c > 1: d = 2", outputs=("c", "d"))
     assert (caught.value.code, "did not define 'd'" in caught.value.message) == ("cell-output-undefined", True)
     with pytest.raises(FailedError) as caught:
-        on_local("raise SystemExit", outputs=("c",))
+        on_local("raise SystemExit\nc = 1", outputs=("c",))
     assert (caught.value.code, "ended itself" in caught.value.message) == ("cell-output-undefined", True)
     with pytest.raises(FailedError) as caught:
         on_local("import threading\nc = threading.Lock()", outputs=("c",))
@@ -114,6 +114,22 @@ def test_what_was_asked_for_and_not_made_is_an_error(on_local) -> None:
     with pytest.raises(FailedError) as caught:
         on_local("c = b'x' * 5000", outputs=("c",), limit_bytes=4000)
     assert caught.value.code == "cell-values-too-large"
+
+
+def test_what_the_cell_cannot_define_is_refused_before_anything_is_sent(job_project: Project, on_local) -> None:
+    before = len(list_jobs(job_project))
+    with pytest.raises(UsageError, match="does not define 'modle'") as caught:
+        on_local("model = 1", outputs=("modle",))
+    assert (caught.value.code, caught.value.hint) == ("cell-output-undefined", "did you mean 'model'?")
+    assert len(list_jobs(job_project)) == before
+    assert on_local("k.append(1)", namespace={"k": []}, outputs=("k",)).values == {"k": [1]}
+    assert on_local("exec('c = 1')", outputs=("c",)).values == {"c": 1}
+
+
+def test_what_the_cell_reads_and_does_not_get_is_said_before_it_goes(on_local) -> None:
+    said: list[str] = []
+    on_local("c = k\nif c > 1: df", said.append, namespace={"df": 1, "k": 1, "other": 2}, inputs=("k",))
+    assert said[1] == "the cell reads df, which stays here: --in k,df\n"
 
 
 def test_another_version_is_refused_before_the_cell_runs(on_local, monkeypatch, tmp_path: Path) -> None:
@@ -155,7 +171,7 @@ def test_too_long_a_time_cancels_the_job(job_project: Project, on_local) -> None
 
 def test_a_job_that_died_is_told_as_that(on_local) -> None:
     with pytest.raises(FailedError) as caught:
-        on_local("import os, signal\nos.kill(os.getpid(), signal.SIGKILL)", outputs=("c",))
+        on_local("import os, signal\nos.kill(os.getpid(), signal.SIGKILL)\nc = 1", outputs=("c",))
     assert (caught.value.code, "DeadKernelError" in caught.value.message) == ("job-failed", True)
 
 

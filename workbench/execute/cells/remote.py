@@ -19,7 +19,7 @@ from workbench.contract.status import JobState
 from workbench.execute import jobs
 from workbench.execute.cells import parcel
 from workbench.execute.cells.failure import annotate, far_traceback, name_hint, named_error, read_refusal
-from workbench.execute.cells.names import free_names
+from workbench.execute.cells.names import defined_names, free_names
 from workbench.execute.ledger import find_record, folder_of
 from workbench.execute.results import lost_results, verified_artifacts
 from workbench.execute.submission import Order, submit_order
@@ -100,8 +100,8 @@ def run_remote_cell(
         say: Takes what is to be shown at once: sizes first, then what the cell prints.
 
     Raises:
-        UsageError: ``cell-input-undefined``, ``cell-values-too-large``, ``cell-value-unpicklable``, or what is wrong
-            with the target.
+        UsageError: ``cell-input-undefined``, ``cell-output-undefined``, ``cell-values-too-large``,
+            ``cell-value-unpicklable``, or what is wrong with the target.
         FailedError: ``versions-differ``, ``cell-output-undefined``, ``cell-timeout``, ``result-too-large``, or
             ``job-failed`` where not the cell but the job failed.
         IntegrityError: ``result-damaged``: what came back is not what was announced.
@@ -130,9 +130,13 @@ def _require_defined(cell: RemoteCell, namespace: Mapping[str, Any]) -> None:
             known = [each for each in namespace if not each.startswith("_")]
             hint = did_you_mean(name, known)
             raise UsageError("cell-input-undefined", f"There is no '{name}' to send", hint)
+    defined = defined_names(cell.plain)
     for name in cell.outputs:
         if not name.isidentifier():
             raise UsageError("cell-option-wrong", f"'{name}' is no name of a variable", "write: --out c,d")
+        if defined is not None and name not in defined and name not in cell.inputs:
+            hint = did_you_mean(name, defined) if defined else _HINTS["cell-output-undefined"]
+            raise UsageError("cell-output-undefined", f"The cell does not define '{name}'", hint)
 
 
 @contextmanager
@@ -151,6 +155,8 @@ def _packed(
         total = sum(entry["bytes"] for entry in entries)
         parts = ", ".join(f"{entry['name']} {shown_size(entry['bytes'])} ({entry['kind']})" for entry in entries)
         say(f"→ {cell.target}: {parts or 'nothing but the cell'}\n")
+        if unsent := _unsent(cell, namespace):
+            say(f"the cell reads {', '.join(unsent)}, which stays here: --in {','.join((*cell.inputs, *unsent))}\n")
         if total > cell.limit_bytes:
             message = f"{shown_size(total)} would travel, and {shown_size(cell.limit_bytes)} may"
             raise UsageError(
@@ -160,6 +166,11 @@ def _packed(
         yield files | {f"inputs/{path.name}": path for path in TRAVELLING}
     finally:
         shutil.rmtree(folder, ignore_errors=True)
+
+
+def _unsent(cell: RemoteCell, namespace: Mapping[str, Any]) -> tuple[str, ...]:
+    """Return what the cell reads, never binds and could have had from here."""
+    return tuple(name for name in free_names(cell.plain) if name in namespace and name not in cell.inputs)
 
 
 def _notebook(cell: RemoteCell) -> bytes:
@@ -207,7 +218,7 @@ def _take_in(project: Project, cell: RemoteCell, job: JobCard, namespace: Mappin
         why = job.error or job.reason or "no reason known"
         raise FailedError("job-failed", f"Job {job.id} on {cell.target} is {job.state}: {why}", f"mlops logs {job.id}")
     error = _raised(cell, folder, announced, ename, evalue)
-    unsent = {name: namespace[name] for name in free_names(cell.plain) if name in namespace and name not in cell.inputs}
+    unsent = {name: namespace[name] for name in _unsent(cell, namespace)}
     raise annotate(error, f"Raised on {cell.target}, in job {job.id}", traceback, name_hint(error, unsent))
 
 
