@@ -137,9 +137,17 @@ def test_a_tracked_cell_may_await(blank_project: Project) -> None:
     assert "no such luck" in show_run(blank_project, failed.id).error
 
 
-def test_a_failing_tracked_cell_is_a_failed_run(blank_project: Project) -> None:
+@pytest.mark.parametrize(
+    "cell", ["raise ValueError('no such luck')", "import asyncio\nawait asyncio.sleep(0)\n1 + f()"]
+)
+def test_a_failing_tracked_cell_is_a_failed_run_and_shows_its_error_once(blank_project: Project, cell: str) -> None:
+    define = "%load_ext workbench\ndef f():\n    raise ValueError('no such luck')"
     with pytest.raises(papermill.PapermillExecutionError, match="no such luck"):
-        execute(blank_project, "%load_ext workbench", "%%mlops track\nraise ValueError('no such luck')")
+        execute(blank_project, define, f"%%mlops track\n{cell}")
+    failed = nbformat.read(blank_project.root / "out.ipynb", as_version=4)
+    (error,) = [o for c in failed.cells for o in c.get("outputs", []) if o.output_type == "error"]
+    shown = "".join(error.traceback)
+    assert (cell.splitlines()[-1].split("(")[0].split()[-1] in shown, "run_cell_magic" in shown) == (True, False)
     (run,) = list_runs(blank_project)
     assert run.state == "FAILED"
     assert "no such luck" in show_run(blank_project, run.id).error

@@ -4,14 +4,14 @@ from __future__ import annotations
 
 import os
 import re
-from collections.abc import Callable
-from contextlib import AbstractContextManager
+from collections.abc import Callable, Iterator
+from contextlib import AbstractContextManager, contextmanager, suppress
 from typing import TYPE_CHECKING, Any
 
 from workbench.foundation.errors import UsageError
 
 if TYPE_CHECKING:
-    from IPython.core.interactiveshell import InteractiveShell
+    from IPython.core.interactiveshell import ExecutionResult, InteractiveShell
 
 CELL_WORDS = ("on", "track", "untracked")
 CONTINUE = "--continue"
@@ -33,8 +33,9 @@ def cell_magic(shell: InteractiveShell) -> Callable[[str, str], None]:
             run_on(shell, words[1:], cell)
             return
         with _recording(line, words):
-            # raise_error: the run must see the exception to end FAILED, and papermill must stop.
-            shell.run_cell(cell, store_history=False).raise_error()
+            with _tracebacks_kept(shell) as kept:
+                done = shell.run_cell(cell, store_history=False)
+            _raise(done, kept)
 
     return mlops_cell
 
@@ -60,8 +61,32 @@ async def run_awaiting(shell: InteractiveShell, line: str, cell: str) -> None:
 
     line = shell.var_expand(line)
     with _recording(line, split(line)):
-        done = await shell.run_cell_async(cell, store_history=False, transformed_cell=shell.transform_cell(cell))
-        done.raise_error()
+        with _tracebacks_kept(shell) as kept:
+            done = await shell.run_cell_async(cell, store_history=False, transformed_cell=shell.transform_cell(cell))
+        _raise(done, kept)
+
+
+@contextmanager
+def _tracebacks_kept(shell: InteractiveShell) -> Iterator[list[list[str]]]:
+    """Keep what the shell would show of errors inside the block: the cell around it shows them, and once is enough."""
+    kept: list[list[str]] = []
+    shell._showtraceback = lambda _type, _value, lines: kept.append(lines)
+    try:
+        yield kept
+    finally:
+        del shell._showtraceback
+
+
+def _raise(done: ExecutionResult, kept: list[list[str]]) -> None:
+    """Raise what a cell raised: its run must see it to end FAILED, and papermill must stop."""
+    error = done.error_before_exec or done.error_in_exec
+    if error is None:
+        return
+    if kept:
+        with suppress(AttributeError):
+            # IPython shows what this returns: the cell's own frames, without those of the magic around it.
+            error._render_traceback_ = lambda: kept[-1]
+    raise error
 
 
 def _is_async(shell: InteractiveShell, cell: str) -> bool:
