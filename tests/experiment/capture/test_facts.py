@@ -17,7 +17,7 @@ from workbench.experiment.capture.cells import ExecutedCell, executed_cells
 from workbench.experiment.capture.document import DocumentCell, findings, read_cells
 from workbench.experiment.capture.environment import environment_lock
 from workbench.experiment.capture.facts import executed_notebook_facts
-from workbench.experiment.capture.git import changes, unchanged_in_git
+from workbench.experiment.capture.git import changes, git_state, unchanged_in_git
 from workbench.experiment.capture.hardware import hardware
 
 
@@ -86,6 +86,85 @@ def test_a_change_in_the_second_in_which_git_looked_is_seen(repository):
     assert unchanged_in_git(repository, ["code.py", ".gitignore"]) == {".gitignore"}
     os.utime(index, long_ago)
     assert b"+a = 2" in changes(repository)
+
+
+@pytest.mark.parametrize(
+    "settings",
+    [
+        {"diff.external": "true"},
+        {"color.ui": "always"},
+        {"diff.noprefix": "true"},
+        {"diff.mnemonicPrefix": "true"},
+        {"diff.words.command": "true"},
+        {"diff.words.textconv": "true"},
+        {"status.showUntrackedFiles": "no"},
+    ],
+)
+def test_whatever_git_shows_its_user_the_patch_is_a_patch(repository, tmp_path_factory, settings):
+    root = repository.root
+    (root / ".git" / "info" / "attributes").write_text("*.py diff=words\n")
+    (root / "new.py").write_text("b = 1\n")
+    for name, value in settings.items():
+        git(root, "config", name, value)
+    assert git_state(repository).endswith("+dirty")
+    (root / "code.py").write_text("a = 2\n")
+    patch = changes(repository)
+    clone = tmp_path_factory.mktemp("clone")
+    git(clone, "clone", "-q", str(root), ".")
+    (clone.parent / "changes.patch").write_bytes(patch)
+    git(clone, "apply", str(clone.parent / "changes.patch"))
+    assert ((clone / "code.py").read_text(), (clone / "new.py").read_text()) == ("a = 2\n", "b = 1\n")
+    assert patch.count(b"diff --git a/") == 2
+
+
+def test_what_a_submodule_is_told_to_hide_is_a_difference(repository, tmp_path_factory):
+    other = tmp_path_factory.mktemp("other")
+    git(other, "init", "-q")
+    (other / "helper.py").write_text("a = 1\n")
+    git(other, "add", "-A")
+    git(other, "commit", "-q", "-m", "first")
+    root = repository.root
+    git(root, "-c", "protocol.file.allow=always", "submodule", "--quiet", "add", str(other), "sub")
+    git(root, "config", "-f", ".gitmodules", "submodule.sub.ignore", "all")
+    git(root, "add", "-A")
+    git(root, "commit", "-q", "-m", "second")
+    assert not git_state(repository).endswith("+dirty")
+    (root / "sub" / "helper.py").write_text("a = 2\n")
+    assert git_state(repository).endswith("+dirty")
+    assert changes(repository) == b"# left out: sub: a submodule\n"
+
+
+def test_a_changed_binary_file_is_named_and_the_rest_can_be_applied(repository, tmp_path_factory):
+    root = repository.root
+    (root / "picture.png").write_bytes(b"\0one")
+    git(root, "add", "-A")
+    git(root, "commit", "-q", "-m", "second")
+    (root / "picture.png").write_bytes(b"\0two")
+    (root / "code.py").write_text("a = 2\n")
+    patch = changes(repository)
+    assert b"# left out: picture.png: binary\n" in patch
+    clone = tmp_path_factory.mktemp("clone")
+    git(clone, "clone", "-q", str(root), ".")
+    (clone.parent / "changes.patch").write_bytes(patch)
+    git(clone, "apply", str(clone.parent / "changes.patch"))
+    assert (clone / "code.py").read_text() == "a = 2\n"
+
+
+def test_what_python_and_jupyter_write_beside_the_code_is_no_difference(repository):
+    root = repository.root
+    for name in ("__pycache__/code.cpython-311.pyc", "deep/__pycache__/code.pyc", ".ipynb_checkpoints/a.ipynb"):
+        (root / name).parent.mkdir(parents=True, exist_ok=True)
+        (root / name).write_text("1")
+    assert not git_state(repository).endswith("+dirty")
+    (root / "deep" / "new.py").write_text("b = 1\n")
+    assert git_state(repository).endswith("+dirty")
+    text = changes(repository).decode()
+    assert (text.count("diff --git "), "# left out" in text) == (1, False)
+
+
+def test_a_git_that_gives_no_answer_is_not_taken_for_a_clean_one(repository):
+    (repository.root / ".git" / "index").write_bytes(b"no index")
+    assert git_state(repository).endswith("+dirty")
 
 
 def test_without_git_there_is_no_patch(project):

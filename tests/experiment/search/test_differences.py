@@ -158,6 +158,20 @@ def test_commits_and_patches_between(project, make, git):
     assert "Git does not know" in gone.notes[0]
 
 
+@pytest.mark.parametrize("setting", ["diff.external=true", "color.ui=always"])
+def test_what_git_shows_its_user_changes_no_patch(project, make, git, setting):
+    commits = []
+    for number in range(2):
+        (project.root / "code.py").write_text(f"a = {number}\n")
+        git("add", "code.py")
+        git("commit", "-qm", f"Change {number}")
+        commits.append(git("rev-parse", "HEAD"))
+    git("config", *setting.split("="))
+    diff = diff_runs(project, *(make(workbench__commit=commit) for commit in commits))
+    assert diff.patch[-2:] == ("-a = 0", "+a = 1")
+    assert [line.partition(" ")[2] for line in diff.commits] == ["Change 1"]
+
+
 def test_an_odd_commit_never_reaches_gits_command_line(project, make, git):
     one, two = make(workbench__commit="--output=/tmp/evil"), make(workbench__commit="HEAD; rm")
     diff = diff_runs(project, one, two)

@@ -15,6 +15,14 @@ from workbench.foundation.project import Project
 
 MAX_PATCH_BYTES = 4_000_000
 MAX_FILE_BYTES = 200_000
+_TIMEOUT_S = 20
+_STATUS = ("status", "--porcelain", "--untracked-files=normal", "--ignore-submodules=none")
+_DIFF = ("diff", "--no-ext-diff", "--no-textconv", "--no-color", "--ignore-submodules=none", "--relative", "HEAD")
+_PREFIXES = ("--src-prefix=a/", "--dst-prefix=b/")
+"""Git's own words, whatever its user has set for people's eyes: another tool, colours, a notebook shown as text."""
+_HERE = ("--", ".", ":(exclude,glob)**/__pycache__/**", ":(exclude,glob)**/.ipynb_checkpoints/**")
+"""What Python and Jupyter write beside the code says nothing that the code does not, and they write it at every run."""
+_SUBMODULE = "160000"
 _SECRET = re.compile(
     r"(^|/)(\.env(\..*|rc)?|\.netrc|\.pypirc|\.git-credentials|id_(rsa|dsa|ecdsa|ed25519)|credentials(\..*)?)$"
     r"|\.(pem|key|p12|pfx|jks|keystore|kdbx)$|(^|/)(\.ssh|\.aws|\.gnupg|\.ipynb_checkpoints)/",
@@ -33,14 +41,15 @@ def git_state(project: Project) -> str:
     commit = _git(project.root, "rev-parse", "HEAD")
     if not commit:
         return ""
-    return f"{commit}+dirty" if _git(project.root, "status", "--porcelain", "--", ".") else commit
+    status = _answer(project.root, *_STATUS, *_HERE)
+    return commit if status == b"" else f"{commit}+dirty"  # whoever gives no answer has not said that nothing differs
 
 
 def changes(project: Project) -> bytes:
     """Return a patch from the commit to the files as they are: ``git apply`` on a checkout brings them back.
 
-    New text files are in it; files that Git ignores, files named like secrets, binary and large new files are not, and
-    the last lines say which ones. Git's own index is left alone: the new files are noted in a copy.
+    New text files are in it; files that Git ignores, files named like secrets, binary files, submodules and large new
+    files are not, and the last lines say which ones. Git's own index is left alone: the new files are noted in a copy.
 
     Returns:
         The patch; empty where nothing differs, or without Git.
@@ -48,17 +57,17 @@ def changes(project: Project) -> bytes:
     root = project.root
     if not _git(root, "rev-parse", "HEAD"):
         return b""
-    new = _names(_run(root, "ls-files", "--others", "--exclude-standard", "-z", "--", "."))
+    new = _names(_run(root, "ls-files", "--others", "--exclude-standard", "-z", *_HERE))
     kept, left_out = _sorted_out(root, new)
     with _copied_index(root) as environment:
-        hidden = [name for name in _changed(root, environment) if _SECRET.search(name)]
+        hidden = _unfit(root, environment)
         for start in range(0, len(kept), 500):
             _run(root, "add", "--intent-to-add", "--", *kept[start : start + 500], environment=environment)
         spared = [f":(exclude,literal){name}" for name in hidden]
-        patch = _run(root, "diff", "--relative", "HEAD", "--", ".", *spared, environment=environment)
+        patch = _run(root, *_DIFF, *_PREFIXES, *_HERE, *spared, environment=environment)
     if len(patch) > MAX_PATCH_BYTES:
         return _said([f"the patch itself: {len(patch)} bytes"])
-    return patch + _said([*left_out, *(f"{name}: named like a secret" for name in hidden)])
+    return patch + _said([*left_out, *(f"{name}: {reason}" for name, reason in hidden.items())])
 
 
 def unchanged_in_git(project: Project, names: Iterable[str]) -> frozenset[str]:
@@ -85,8 +94,18 @@ def _copied_index(root: Path) -> Iterator[dict[str, str]]:
 
 def _changed(root: Path, environment: Mapping[str, str]) -> set[str]:
     """Return the versioned files that differ from the commit."""
-    words = ("diff", "--name-only", "-z", "--relative", "HEAD", "--", ".")
-    return set(_names(_run(root, *words, environment=environment)))
+    return set(_names(_run(root, *_DIFF, "--name-only", "-z", "--", ".", environment=environment)))
+
+
+def _unfit(root: Path, environment: Mapping[str, str]) -> dict[str, str]:
+    """Return the versioned files that differ and can be in no patch, with the reason."""
+    words = (*_DIFF, "--no-renames", "-z")
+    raw = _names(_run(root, *words, "--raw", *_HERE, environment=environment))
+    lines = [line.split("\t", 2) for line in _names(_run(root, *words, "--numstat", *_HERE, environment=environment))]
+    binary = {line[2]: "binary" for line in lines if len(line) == 3 and line[:2] == ["-", "-"]}
+    inner = {name: "a submodule" for modes, name in zip(raw[::2], raw[1::2], strict=False) if _SUBMODULE in modes}
+    secret = {name: "named like a secret" for name in raw[1::2] if _SECRET.search(name)}
+    return binary | inner | secret
 
 
 def _sorted_out(root: Path, names: Iterable[str]) -> tuple[list[str], list[str]]:
@@ -129,15 +148,20 @@ def _git(root: Path, *arguments: str) -> str:
 
 
 def _run(root: Path, *arguments: str, environment: Mapping[str, str] | None = None) -> bytes:
+    return _answer(root, *arguments, environment=environment) or b""
+
+
+def _answer(root: Path, *arguments: str, environment: Mapping[str, str] | None = None) -> bytes | None:
+    """Return what Git says; None where it fails, or there is none."""
     command = ["git", "-C", str(root), "--no-optional-locks", "-c", "core.quotepath=off", *arguments]
     try:
         done = subprocess.run(
             command,
             capture_output=True,
             check=False,
-            timeout=20,
+            timeout=_TIMEOUT_S,
             env={**os.environ, **environment} if environment else None,
         )
     except (OSError, subprocess.TimeoutExpired):
-        return b""
-    return done.stdout if done.returncode == 0 else b""
+        return None
+    return done.stdout if done.returncode == 0 else None
