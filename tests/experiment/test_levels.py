@@ -193,6 +193,15 @@ def test_a_figure_that_is_changed_afterwards_makes_its_evidence_stale(versioned,
     assert "was changed" in reason
 
 
+def test_who_asks_for_less_takes_nothing_away(versioned, tmp_path) -> None:
+    run = make_run(versioned, tmp_path)
+    assert verify(versioned, run).level == "R2"
+    proof = reproduce(versioned, run, level="R1")
+    assert (proof.level, proof.is_stale, read_facts(versioned, run).level) == ("R2", False, "R2")
+    assert results(proof)["R2", "inputs"] == "pass"
+    assert list(fallen_levels(versioned)) == []
+
+
 def test_another_package_is_named(versioned, tmp_path) -> None:
     run = make_run(versioned, tmp_path, environment_digest="sha256:1")
     (lock,) = (versioned.state_dir / "artifacts").rglob("environment.json")
@@ -237,6 +246,9 @@ def test_metrics_are_equal_or_within_the_spread_of_two_replays(versioned, tmp_pa
         ({"level": "R0"}, "level-unknown"),
         ({"replays": 0}, "replays-out-of-range"),
         ({"tolerance": -1.0}, "number-negative"),
+        ({"tolerance": float("inf")}, "number-negative"),
+        ({"tolerance": float("nan")}, "number-negative"),
+        ({"timeout_s": float("nan")}, "number-negative"),
     ],
 )
 def test_wrong_numbers_are_named_before_anything_is_looked_at(project, options, code) -> None:

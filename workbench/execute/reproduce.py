@@ -8,6 +8,7 @@ and says why. Hidden state does not stop a replay, since its figures show what t
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Sequence
 from contextlib import ExitStack
 from functools import partial
@@ -71,8 +72,9 @@ def reproduce(
     if not 1 <= replays <= _MOST_REPLAYS:
         message = f"{replays} is not between 1 and {_MOST_REPLAYS} replays"
         raise UsageError("replays-out-of-range", message, "mlops reproduce <run> --replays 2")
-    if tolerance < 0 or timeout_s <= 0:
-        raise UsageError("number-negative", "Tolerance and time are not negative", "mlops reproduce --help")
+    if not 0 <= tolerance < math.inf or not timeout_s > 0:  # within infinity any two numbers are equal
+        message = "Tolerance and time are numbers, and not negative"
+        raise UsageError("number-negative", message, "mlops reproduce --help")
     facts = read_facts(project, run)
     if facts.state is RunState.RUNNING:
         hint = f"wait for its end: mlops runs show {facts.run}"

@@ -2,8 +2,8 @@
 
 The tag alone proves nothing, since anybody may set it. A level counts while the journal names the evidence, the
 evidence is still the bytes that the journal names, and the run still says what the evidence rests on. R1 and R2 cost
-little and are computed anew each time; R3 and R4 take a replay, so what an earlier one has shown is taken over while it
-holds.
+little and are computed anew each time they are asked for; R3 and R4 take a replay, so what an earlier one has shown is
+taken over while it holds.
 """
 
 from __future__ import annotations
@@ -45,12 +45,12 @@ def conclude(
     next verification writes the rest. Where nothing has changed since the last one, nothing is written.
     """
     kept = stored_evidence(project, facts)
+    if not judged.of_level("R2") and "R2" in kept:  # only R1 was asked for, which says nothing against what was shown
+        _take_over(judged, kept["R2"])
     if not any(judged.of_level(level) for level in _REPLAYED):
         for level in _REPLAYED:
             if level in kept:
-                judged.evidence.extend(Evidence(**item) for item in kept[level]["evidence"])
-                for item in kept[level]["mismatches"]:
-                    judged.differs(**item)
+                _take_over(judged, kept[level])
                 jobs, replays = tuple(kept[level]["jobs"]), tuple(kept[level]["replays"])
     level = level_from(judged.evidence)
     before = last_verdict(project, facts.run)
@@ -76,6 +76,12 @@ def conclude(
     if facts.level != level:
         tracking.set_tags(project, facts.run, {TAG: level})
     return result
+
+
+def _take_over(judged: Judgement, body: dict[str, Any]) -> None:
+    judged.evidence.extend(Evidence(**item) for item in body["evidence"])
+    for item in body["mismatches"]:
+        judged.differs(**item)
 
 
 def recorded(project: Project, facts: RunFacts) -> Reproduction:
