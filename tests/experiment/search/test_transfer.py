@@ -11,6 +11,7 @@ from tests.experiment.conftest import make_project
 from workbench.experiment.annotations import delete_runs, note_run, star_runs
 from workbench.experiment.runs import find_run, list_runs, show_run
 from workbench.experiment.store import tracking
+from workbench.experiment.store.artifacts import local_folder
 from workbench.experiment.transfer import carrying, export_runs, history, import_runs
 from workbench.foundation.errors import ConflictError, IntegrityError, NotFoundError, UsageError, WorkbenchError
 
@@ -113,6 +114,62 @@ def test_a_child_that_came_first_finds_its_parent(here, there, tmp_path):
     assert show_run(there, child).card.parent == ""
     (parent,) = import_runs(there, tmp_path / "parent.zip").added
     assert show_run(there, child).card.parent == parent
+
+
+@pytest.mark.parametrize("times", [1, 2])
+def test_a_model_that_mlflow_keeps_beside_its_run_travels_with_it(here, there, tmp_path, monkeypatch, times):
+    import mlflow
+    from mlflow.entities import LoggedModelOutput, Metric
+
+    client = mlflow.MlflowClient(here["project"].tracking_uri)
+    number = client.get_run(here["child"]).info.experiment_id
+    made = client.create_logged_model(number, "forest", here["child"], {"kind": "tree"}, {"depth": "3"}, "tabular")
+    (tmp_path / "m" / "deep").mkdir(parents=True)
+    (tmp_path / "m" / "MLmodel").write_text("flavors: {}\n")
+    (tmp_path / "m" / "deep" / "重み.bin").write_bytes(b"\0weights")
+    client.log_model_artifacts(made.model_id, str(tmp_path / "m"))
+    client.log_outputs(here["child"], [LoggedModelOutput(made.model_id, 4)])
+    client.log_batch(here["child"], metrics=[Metric("auc", 0.75, 1_793_000_000_000, 4, model_id=made.model_id)])
+    client.finalize_logged_model(made.model_id, "READY")
+    export_runs(here["project"], here["file"], (here["child"], here["parent"]))
+    if times > 1:  # killed after its models were written
+        with monkeypatch.context() as patched, pytest.raises(KeyboardInterrupt):
+            patched.setattr(carrying, "set_tags", lambda *args: (_ for _ in ()).throw(KeyboardInterrupt))
+            import_runs(there, here["file"])
+    import_runs(there, here["file"])
+    run = history.imported_runs(there)[here["child"]][0]
+    client = mlflow.MlflowClient(there.tracking_uri)
+    (output,) = client.get_run(run).outputs.model_outputs
+    found = client.get_logged_model(output.model_id)
+    assert (output.step, found.name, found.model_type, str(found.status)) == (4, "forest", "tabular", "READY")
+    assert (found.params, found.tags["kind"]) == ({"depth": "3"}, "tree")
+    assert found.tags[history.MODEL_TAG] == made.model_id
+    assert [(point.key, point.value, point.step) for point in found.metrics] == [("auc", 0.75, 4)]
+    folder = local_folder(found.artifact_location)
+    assert (folder / "deep" / "重み.bin").read_bytes() == b"\0weights"
+    assert plain(there, run) == plain(here["project"], here["child"])
+
+
+def test_a_level_that_was_proved_elsewhere_is_not_claimed_here(here, there):
+    tracking.set_tags(here["project"], here["child"], {"workbench.level": "R4"})
+    export_runs(here["project"], here["file"], (here["child"],))
+    (run,) = import_runs(there, here["file"]).added
+    assert show_run(there, run).card.level == "R0"
+
+
+@pytest.mark.parametrize("tag", ["workbench.replay_of", "workbench.resumes"])
+@pytest.mark.parametrize("is_together", [True, False])
+def test_what_a_run_follows_is_the_run_that_it_is_here(here, there, tmp_path, tag, is_together):
+    tracking.set_tags(here["project"], here["child"], {tag: here["lost"]})
+    first, second = (here["child"],), (here["lost"],)
+    if is_together:
+        first = second = (*first, *second)
+    export_runs(here["project"], tmp_path / "1.zip", first)
+    export_runs(here["project"], tmp_path / "2.zip", second)
+    import_runs(there, tmp_path / "1.zip")
+    import_runs(there, tmp_path / "2.zip")
+    here_now = {origin: run for origin, (run, _) in history.imported_runs(there).items()}
+    assert show_run(there, here_now[here["child"]]).tags[tag] == here_now[here["lost"]]
 
 
 @pytest.mark.parametrize("place", ["begin_import", "fill_import", "set_tags"])

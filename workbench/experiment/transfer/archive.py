@@ -32,7 +32,7 @@ MAX_RATIO = 200
 _RATIO_FROM = 64 << 20
 _CHUNK = 1 << 20
 _EPOCH = (1980, 1, 1, 0, 0, 0)
-_MEMBER = re.compile(r"runs/[0-9a-f]{32}/(run\.json|artifacts/.+)", re.DOTALL)
+_MEMBER = re.compile(r"runs/[0-9a-f]{32}/(run\.json|artifacts/.+|models/m-[0-9a-f]{32}/.+)", re.DOTALL)
 _HINT = "ask for the file again; nothing of it was imported"
 
 

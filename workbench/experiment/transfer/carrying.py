@@ -10,6 +10,7 @@ from pathlib import Path
 
 from workbench.contract.run import RunArchive
 from workbench.contract.status import RunState
+from workbench.experiment.levels.record import TAG as LEVEL_TAG
 from workbench.experiment.runs import MAX_LIMIT, list_runs, rows_of, show_run
 from workbench.experiment.store.creation import ensure_store
 from workbench.experiment.store.rows import RunRow
@@ -21,9 +22,12 @@ from workbench.foundation.errors import ConflictError, NotFoundError, UsageError
 from workbench.foundation.lock import hold_lock
 from workbench.foundation.project import Project
 
+_NAMING = (history.PARENT_TAG, *history.FOLLOWED_TAGS)
+_NOT_CARRIED = (history.FROM_TAG, history.WHOLE_TAG, LEVEL_TAG)
+
 
 def export_runs(project: Project, path: Path, runs: tuple[str, ...] = (), query: str = "") -> RunArchive:
-    """Write runs into one file, whole: parameters, every metric value, tags, inputs and artifacts.
+    """Write runs into one file, whole: parameters, every metric value, tags, inputs, artifacts and models.
 
     The same runs give the same bytes. Another project takes them in with ``mlops runs import``.
 
@@ -92,6 +96,8 @@ def _members(project: Project, rows: list[RunRow], scratch: Path) -> Iterator[Me
         yield Member(f"runs/{row.id}/run.json", canonical_json(record))
         for name, file in history.artifacts_of(project, row.id, row.artifact_uri, scratch / row.id):
             yield Member(f"runs/{row.id}/artifacts/{name}", file)
+        for name, file in history.models_of(project, row.id, scratch / f"{row.id}-models"):
+            yield Member(f"runs/{row.id}/models/{name}", file)
 
 
 def _take_in(project: Project, folder: Path, ids: tuple[str, ...], digest: str) -> tuple[str, ...]:
@@ -112,7 +118,7 @@ def _take_in(project: Project, folder: Path, ids: tuple[str, ...], digest: str) 
         record = records[origin]
         run = begun.get(origin) or history.begin_import(project, record)
         tags = _tags(record["tags"], here, origin)
-        history.fill_import(project, run, record, folder / "runs" / origin / "artifacts", tags)
+        history.fill_import(project, run, record, folder / "runs" / origin, tags)
         if not project.journal.events(kind="run.imported", subject=f"run:{run}", limit=1):
             with project.journal.transaction() as transaction:
                 transaction.append("run.imported", f"run:{run}", {"from": origin, "archive": digest})
@@ -135,9 +141,10 @@ def _parents_first(records: dict[str, dict[str, object]]) -> list[str]:
 
     def visit(run: str, depth: int) -> None:
         tags = records[run]["tags"]
-        parent = tags.get(history.PARENT_TAG, "") if isinstance(tags, dict) else ""
-        if parent in records and parent not in ordered and depth < len(records):
-            visit(parent, depth + 1)
+        named = [tags.get(name, "") for name in _NAMING] if isinstance(tags, dict) else []
+        for other in named:
+            if other in records and other not in ordered and depth < len(records):
+                visit(other, depth + 1)
         if run not in ordered:
             ordered.append(run)
 
@@ -147,17 +154,28 @@ def _parents_first(records: dict[str, dict[str, object]]) -> list[str]:
 
 
 def _tags(original: dict[str, str], here: dict[str, str], origin: str) -> dict[str, str]:
-    """Return the tags of an imported run: the parent is the one that it has here, or is waited for."""
-    tags = {key: value for key, value in original.items() if key not in (history.FROM_TAG, history.WHOLE_TAG)}
+    """Return the tags of an imported run: runs that it names are those that they are here, or are waited for.
+
+    Its level is not among them: what proves it stands in the journal of the project that it comes from.
+    """
+    tags = {key: value for key, value in original.items() if key not in _NOT_CARRIED}
     tags[history.FROM_TAG] = origin
+    for name in history.FOLLOWED_TAGS:
+        if name in tags:
+            tags[name] = here.get(tags[name], tags[name])
     if parent := tags.pop(history.PARENT_TAG, ""):
         tags[history.PARENT_TAG if parent in here else history.WAITING_PARENT_TAG] = here.get(parent, parent)
     return tags
 
 
 def _adopt(project: Project, here: dict[str, str]) -> None:
-    """Give runs whose parent came with a later archive their parent."""
+    """Give runs that name one which came with a later archive the id that it has here."""
     for card in list_runs(project, f"tags.{history.WAITING_PARENT_TAG} != ''", limit=MAX_LIMIT):
         waiting = show_run(project, card.id).tags[history.WAITING_PARENT_TAG]
         if not card.parent and waiting in here:
             set_tags(project, card.id, {history.PARENT_TAG: here[waiting]})
+    for name in history.FOLLOWED_TAGS:
+        for card in list_runs(project, f"tags.{history.FROM_TAG} != '' AND tags.{name} != ''", limit=MAX_LIMIT):
+            followed = show_run(project, card.id).tags[name]
+            if here.get(followed, followed) != followed:
+                set_tags(project, card.id, {name: here[followed]})
