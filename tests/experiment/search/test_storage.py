@@ -162,6 +162,18 @@ def test_what_a_review_or_the_registry_rests_on_stays(project, tmp_path):
         assert (artifacts(project, run) / "models" / "m" / "weights.bin").is_file()
 
 
+@pytest.mark.parametrize("source", ["{folder}/models/m", "runs:/{run}/models/m", "mlflow-artifacts:/1/{run}/artifacts"])
+def test_a_model_version_that_names_no_run_keeps_the_one_whose_files_it_names(project, tmp_path, source):
+    run = make_run(project, tmp_path, delete=True)
+    register_version(project, make_run(project, tmp_path), "m")
+    with sqlite3.connect(sqlite_path(project)) as connection:
+        named = source.format(folder=artifacts(project, run), run=run)
+        connection.execute("UPDATE model_versions SET run_id = NULL, source = ?", (named,))
+    connection.close()
+    assert collect(project, yes=True)["deleted-runs"].items == 0
+    assert (artifacts(project, run) / "models" / "m" / "weights.bin").is_file()
+
+
 def test_a_live_run_keeps_its_lease_and_an_ended_one_loses_it_only_when_old(project, tmp_path):
     run = make_run(project, tmp_path)
     path = project.state_dir / "leases" / f"run-{run}"

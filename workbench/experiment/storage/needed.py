@@ -12,6 +12,7 @@ from workbench.experiment.store.creation import sqlite_path
 from workbench.foundation.project import Project
 
 _DIGEST = re.compile(r"sha256:([0-9a-f]{64})")
+_RUN = re.compile(r"\b[0-9a-f]{32}\b")
 _MAX_NAMING = 64 << 20
 """A blob that names others (a manifest, a statement, evidence) is smaller than this."""
 _NOUNS = ("review", "release", "alert", "window", "job", "dataset")
@@ -49,7 +50,9 @@ def needed_runs(project: Project) -> set[str]:
     if path and path.is_file():
         connection = sqlite3.connect(f"{path.as_uri()}?mode=ro", uri=True, timeout=30)
         try:
-            found.update(run for (run,) in connection.execute("SELECT run_id FROM model_versions") if run)
+            for version in connection.execute("SELECT run_id, source, storage_location FROM model_versions"):
+                for text in filter(None, version):  # whoever registers a path need not say whose it is
+                    found.update(_RUN.findall(text))
         finally:
             connection.close()
     return found
