@@ -245,7 +245,11 @@ def test_dvc_objects_are_counted_and_left(project):
         change.put("dataset", "x@dddd", "RECORDED", {"digest": f"md5:{names['d']}"})
     found = collect(project, yes=True)["dvc-cache"]
     assert (found.items, found.bytes, found.is_freed) == (2, 4, False)
-    assert "dvc gc" in found.why
+    assert "dvc gc would free 1 dataset version besides that no commit names, such as x@dddd" in found.why
+    assert "dvc gc --" not in found.why, "which would free it"
+    subprocess.run([*git, "add", "now.dvc", "old.dvc"], check=True)
+    (project.root / "more.dvc").write_text(f"outs:\n- md5: {names['d']}\n")
+    assert "free them with: dvc gc --workspace --all-commits" in collect(project)["dvc-cache"].why
     assert all((cache / digest[:2] / digest[2:]).is_file() for digest in names.values())
 
 

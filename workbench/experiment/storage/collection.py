@@ -22,7 +22,8 @@ from workbench.experiment.storage.candidates import (
     stale_leases,
     unneeded_blobs,
 )
-from workbench.experiment.storage.dvc_objects import unnamed_objects
+from workbench.experiment.storage.dvc_objects import uncommitted_versions, unnamed_objects
+from workbench.foundation.counting import counted
 from workbench.foundation.errors import UsageError, storage_errors
 from workbench.foundation.lock import hold_lock
 from workbench.foundation.project import Project
@@ -55,7 +56,7 @@ def collect_garbage(project: Project, yes: bool = False, older_than_days: float 
     """Show what takes space and is needed by nothing; with ``--yes`` free it.
 
     Nothing that a review, a release, a model version or a live run or job refers to is ever named. Objects of DVC's
-    cache are only counted: ``dvc gc`` frees those.
+    cache are only counted: ``dvc gc`` frees those, and with them every dataset version that no commit names.
 
     Args:
         project: The project.
@@ -120,6 +121,12 @@ def _trash(project: Project, *, is_freed: bool) -> StorageReport:
 
 def _dvc(project: Project) -> StorageReport:
     why = "no dataset version, .dvc file or commit names them; free them with: dvc gc --workspace --all-commits"
+    if others := uncommitted_versions(project):
+        lost = counted(len(others), "dataset version", "dataset versions")
+        why = (
+            f"no dataset version, .dvc file or commit names them; dvc gc would free {lost} besides that no commit"
+            f" names, such as {others[0]}: before that, restore each (mlops data restore) and commit its .dvc file"
+        )
     return _summed(project, "dvc-cache", list(unnamed_objects(project)), why, is_freed=False)
 
 

@@ -1,4 +1,7 @@
-"""Objects of DVC's cache that no dataset version names; only counted, since ``dvc gc`` is DVC's own."""
+"""Objects of DVC's cache that no dataset version names; only counted, since ``dvc gc`` is DVC's own.
+
+It knows the working tree and commits, and not the journal: a version whose ``.dvc`` file was never committed goes, too.
+"""
 
 from __future__ import annotations
 
@@ -32,6 +35,20 @@ def unnamed_objects(project: Project) -> Iterator[Path]:
             yield path
 
 
+def uncommitted_versions(project: Project) -> list[str]:
+    """Return the dataset versions that ``dvc gc --workspace --all-commits`` would take: only the journal names them."""
+    cache = project.root / ".dvc" / "cache" / "files" / "md5"
+    named: set[str] = set()
+    for text in _texts_of_dvc(project):
+        named.update(match[0] for match in _MD5.findall(text))
+    found = []
+    for record in project.journal.records("dataset"):
+        digest = str(record.body.get("digest", "")).removeprefix("md5:")
+        if digest.removesuffix(".dir") not in named and (cache / digest[:2] / digest[2:]).is_file():
+            found.append(record.id)
+    return sorted(found)
+
+
 def _members(listing: Path) -> Iterator[str]:
     try:
         yield from (str(entry["md5"]) for entry in json.loads(listing.read_bytes()))
@@ -44,6 +61,10 @@ def _texts(project: Project) -> Iterator[str]:
         yield json.dumps([record.id, record.body])
     for event in project.journal.events(kind="data.*"):
         yield json.dumps(event.data)
+    yield from _texts_of_dvc(project)
+
+
+def _texts_of_dvc(project: Project) -> Iterator[str]:
     for pattern in ("*.dvc", "dvc.lock"):
         for path in project.root.rglob(pattern):
             if path.is_file():
