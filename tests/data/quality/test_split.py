@@ -115,6 +115,46 @@ def test_a_split_of_other_bytes_or_no_split_at_all_is_named(table):
             check_split(table, CSV, "mine.csv")
 
 
+@pytest.mark.parametrize(
+    "head",
+    [
+        "by=luck,column=,seed=0",
+        "by=group,column=machin,seed=0",
+        "by=group,column=,seed=0",
+        "by=time,column=nothing,seed=0",
+        "by=random,column=,seed=many",
+    ],
+)
+def test_a_head_that_somebody_has_edited_is_named(table, head):
+    split_data(table, CSV)
+    file = table.root / f"{CSV}.split.csv"
+    first, _, rows = file.read_text().partition("\n")
+    file.write_text(f"{first.partition(',')[0]},{head}\n{rows}")
+    with pytest.raises(IntegrityError, match="split-malformed"):
+        check_split(table, CSV)
+
+
+def test_times_that_are_text_are_not_compared_by_their_letters(project):
+    days = [f"{day}.{month}.2024" for month in (1, 2, 10) for day in range(1, 11)]
+    (project.root / CSV).write_text("day,v\n" + "".join(f"{day},{i}\n" for i, day in enumerate(days)))
+    parts = "".join(f"{i},{'test' if i < 6 else 'train'}\n" for i in range(len(days)))
+    (project.root / "mine.csv").write_text(f"row,part\n{parts}")
+    with pytest.raises(UsageError, match="split-time-missing"):
+        check_split(project, CSV, "mine.csv", column="day", by="time")
+
+
+@pytest.mark.parametrize("name", [CSV, "notes.txt"])
+def test_a_split_is_never_written_over_what_is_no_split(table, name):
+    (table.root / "notes.txt").write_text("mine\n")
+    before = (table.root / name).read_bytes()
+    for may_replace in (False, True):
+        with pytest.raises(ConflictError, match="split-exists"):
+            split_data(table, CSV, out=name, replace_file=may_replace)
+    assert (table.root / name).read_bytes() == before
+    split_data(table, CSV, out="mine.csv")
+    assert split_data(table, CSV, seed=3, out="mine.csv", replace_file=True).seed == 3
+
+
 def test_bytes_and_lists_are_split_and_their_checks_inferred(project):
     import pyarrow as pa
     import pyarrow.parquet as pq

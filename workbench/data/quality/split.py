@@ -28,6 +28,7 @@ if TYPE_CHECKING:
 SUFFIX = ".split.csv"
 TRAIN, VALIDATION, TEST = "train", "validation", "test"
 PARTS = (TRAIN, VALIDATION, TEST)
+_HEADING = b"row,part"
 _UNITS = {"random": "different rows", "group": "groups", "time": "times"}
 
 
@@ -78,7 +79,8 @@ def split_data(
         UsageError: ``split-way-unknown``, ``split-share-wrong``, ``split-column-missing``, ``split-too-few``,
             ``split-time-missing`` or ``data-not-a-table``.
         NotFoundError: ``data-missing`` or ``column-unknown``.
-        ConflictError: ``split-exists``: a test part that was looked at must not be dealt out anew by accident.
+        ConflictError: ``split-exists``: a test part that was looked at must not be dealt out anew by accident, and
+            what is no split is never written over.
     """
     if by not in _UNITS:
         raise UsageError("split-way-unknown", f"There is no split by '{by}'", did_you_mean(by, _UNITS))
@@ -102,7 +104,10 @@ def split_data(
     file = relative_path(project, out) if out else f"{source.name}{SUFFIX}"
     text = _written(split, content_md5(source.file))
     target = project.root / file
-    if target.exists() and target.read_bytes() != text and not replace_file:
+    before = target.read_bytes() if target.exists() else text
+    if not before.startswith((b"# md5=", _HEADING)):
+        raise ConflictError("split-exists", f"{file} is there, and no split", "choose another file with --out")
+    if before != text and not replace_file:
         hint = f"choose another file with --out, or write over it: mlops data split '{path}' … --replace-file"
         raise ConflictError("split-exists", f"{file} holds another split", hint)
     write_atomic(target, text)
@@ -122,7 +127,7 @@ def check_split(project: Project, path: str, split: str = "", column: str = "", 
     Raises:
         NotFoundError: ``split-missing``, ``data-missing`` or ``column-unknown``.
         IntegrityError: ``split-stale`` or ``split-malformed``: it is of other data, or no split file.
-        UsageError: ``split-way-unknown`` or ``data-not-a-table``.
+        UsageError: ``split-way-unknown``, ``split-time-missing`` or ``data-not-a-table``.
     """
     source = source_of(project, path)
     file = relative_path(project, split) if split else f"{source.name}{SUFFIX}"
@@ -133,6 +138,11 @@ def check_split(project: Project, path: str, split: str = "", column: str = "", 
     if column:
         require_column(frame, column, source.name)
         found = Split(found.parts, by or "group", column, found.seed)
+    elif found.column and found.column not in frame.columns:
+        again = f"split again: mlops data split '{source.name}' --replace-file"
+        raise IntegrityError("split-malformed", f"{file} is of a column '{found.column}' that is not there", again)
+    if found.by == "time":
+        _require_time(frame[found.column])
     return _report(source.name, file, found, frame)
 
 
@@ -163,8 +173,10 @@ def read_split(project: Project, path: str, file: str = "") -> Split:
         raise IntegrityError("split-malformed", f"{name} is no split file", again)
     if "md5" in head and head["md5"] != content_md5(source.file):
         raise IntegrityError("split-stale", f"{name} is of other bytes than {path}", again)
-    seed = head.get("seed", "0")
-    return Split(tuple(row[1] for row in rows[1:]), head.get("by", "random"), head.get("column", ""), int(seed))
+    by, column, seed = head.get("by", "random"), head.get("column", ""), head.get("seed", "0")
+    if by not in _UNITS or (by == "random") == bool(column) or not seed.lstrip("-").isdecimal():
+        raise IntegrityError("split-malformed", f"{name} does not say how it was split", again)
+    return Split(tuple(row[1] for row in rows[1:]), by, column, int(seed))
 
 
 def carry_split(project: Project, path: str, file: str, rows: list[int], to: str) -> None:
@@ -225,8 +237,7 @@ def _by_time(column: Any, test: float, validation: float) -> list[str]:
     """Cut at two moments; rows of one moment stay together."""
     import numpy as np
 
-    if type_word(column) == "text":  # 2024/4/1 would be put in the order of its letters
-        raise UsageError("split-time-missing", f"'{column.name}' is text, no time", "import it as a time first")
+    _require_time(column)
     if column.isna().any():
         message = f"'{column.name}' is missing in {int(column.isna().sum())} rows"
         raise UsageError("split-time-missing", message, "fill it first: mlops data clean --help")
@@ -236,12 +247,17 @@ def _by_time(column: Any, test: float, validation: float) -> list[str]:
     return [TEST if rank >= cuts[0] else VALIDATION if rank >= cuts[1] and validation else TRAIN for rank in ranks]
 
 
+def _require_time(column: Any) -> None:
+    if type_word(column) == "text":  # 2024/4/1 would be put in the order of its letters
+        raise UsageError("split-time-missing", f"'{column.name}' is text, no time", "import it as a time first")
+
+
 def _written(split: Split, md5: str) -> bytes:
     buffer = io.StringIO()
     head = csv.writer(buffer, lineterminator="\n")
     buffer.write("# ")
     head.writerow([f"md5={md5}", f"by={split.by}", f"column={split.column}", f"seed={split.seed}"])
-    buffer.write("row,part\n")
+    buffer.write(_HEADING.decode() + "\n")
     buffer.writelines(f"{at},{part}\n" for at, part in enumerate(split.parts))
     return buffer.getvalue().encode()
 
