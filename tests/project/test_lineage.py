@@ -8,6 +8,9 @@ from pathlib import Path
 
 import pytest
 
+from workbench.data.quality.clean import clean_data
+from workbench.data.tables.exports import export_data
+from workbench.data.tables.imports import import_table
 from workbench.experiment.store.tracking import finish_run, start_run
 from workbench.foundation.errors import NotFoundError, UsageError
 from workbench.foundation.project import Project
@@ -73,6 +76,7 @@ def named(road: tuple[Project, dict[str, str]], id: str, direction: str) -> set[
 
 
 MODEL, WINDOWS = f"model:{DIGEST}", {f"window:{CHANNEL}/{'5' * 16}/{index}" for index in range(2)}
+STEPS = ("data.cleaned", "data.imported", "data.exported")
 SERVED = {MODEL, "review:rv-1", "release:rl-1", *WINDOWS, "alert:al-1"}
 SOURCES = {"file:data/a.csv", f"dataset:{VERSION}", "file:data/loose.csv", "notebook:notebooks/train.ipynb"}
 
@@ -124,6 +128,25 @@ def test_steps_without_a_run_are_on_the_road_too(tmp_path) -> None:
     assert {node.name for node in found.nodes} >= {"data/raw.csv", "data/small.csv", "notebooks/prepare.ipynb", OTHER}
     assert {edge.kind for edge in found.edges} >= {"reduced", "declared", "rewritten", "versioned"}
     assert run in {node.name for node in show_lineage(project, "file:data/raw.csv", "down").nodes}
+
+
+def test_a_table_that_a_verb_has_written_leads_back_to_what_it_read(tmp_path) -> None:
+    (tmp_path / "workbench.toml").write_text('[project]\nname = "line"\n')
+    project = Project.open(tmp_path, actor="ada@example.org")
+    (tmp_path / "raw.csv").write_text("id,v\n" + "".join(f"{n},{n % 7}\n" for n in range(30)))
+    (tmp_path / "clean.toml").write_text('[[steps]]\ndo = "fill-missing"\nby = "median"\ncolumns = ["v"]\n')
+    for _ in range(2):
+        clean_data(project, "raw.csv", out="clean.csv", recipe="clean.toml", whole=True)
+        import_table(project, str(tmp_path / "clean.csv"), name="kept")
+        export_data(project, "data/kept.table", tmp_path / "again.parquet", overwrite=True)
+    export_data(project, "data/kept.table", tmp_path.parent / "elsewhere.parquet", overwrite=True)
+    found = show_lineage(project, "file:raw.csv", "down")
+    assert {(edge.source, edge.target, edge.kind) for edge in found.edges if edge.kind != "versioned"} == {
+        ("file:raw.csv", "file:clean.csv", "cleaned"),
+        ("file:clean.csv", "file:data/kept.table", "imported"),
+        ("file:data/kept.table", "file:again.parquet", "exported"),
+    }
+    assert len([event for event in project.journal.events(kind="data.*") if event.kind in STEPS]) == len(STEPS)
 
 
 def test_what_is_cut_off_is_said(road) -> None:

@@ -7,6 +7,7 @@ import json
 import pytest
 
 from workbench.data.care.card import describe_data
+from workbench.data.quality.clean import clean_data
 from workbench.data.versions import snapshot
 from workbench.experiment.store import tracking
 from workbench.review import reviews
@@ -92,6 +93,14 @@ def test_what_was_made_from_personal_data_counts_as_personal(world, asked):
     review = asked(path="data/few.csv")
     assert traits(world, review) == {"class:personal"}
     assert review.remarks == (f"data/few.csv was made from {CSV}, which is personal",)
+
+
+def test_a_cleaned_copy_of_personal_data_counts_as_personal(world, asked):
+    card(world, CSV, "personal")
+    card(world, "data/clean.csv", "internal")
+    (world.root / "clean.toml").write_text('[[steps]]\ndo = "drop-missing"\ncolumns = ["name"]\n')
+    clean_data(world.as_("alice"), CSV, out="data/clean.csv", recipe="clean.toml", whole=True)
+    assert traits(world, asked(path="data/clean.csv")) == {"class:personal"}
 
 
 def test_a_class_that_was_lowered_for_the_next_version_is_shown(world, asked):

@@ -14,6 +14,7 @@ from dataclasses import dataclass
 
 from workbench.contract.run import InputFile, RunDetail
 from workbench.data.care.card import CLASSES, data_class_in_commit, data_class_of, strictest
+from workbench.data.derived import derivations
 from workbench.foundation.project import Project
 from workbench.review.policies.rules import UNKNOWN_CLASS
 
@@ -80,11 +81,10 @@ def _recorded(project: Project, path: str) -> Iterator[str]:
 
 
 def _parents(project: Project) -> dict[str, set[str]]:
-    """Return what each path was made from, as the journal tells: reduced, rewritten, declared in a pipeline."""
+    """Return what each path was made from, as the journal tells: cleaned, rewritten, declared in a pipeline."""
     found: dict[str, set[str]] = defaultdict(set)
-    for event in project.journal.events(kind="data.reduced"):
-        data = event.data or {}
-        found[str(data.get("output"))].add(str(data.get("source")))
+    for source, output, _ in derivations(project):
+        found[output].add(source)
     for event in project.journal.events(kind="data.rewritten"):
         for before, after in ((event.data or {}).get("versions") or {}).items():
             found[str(after).rpartition("@")[0]].add(str(before).rpartition("@")[0])

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 from workbench.contract.quality import CleanReport
 from workbench.data.care.card import is_guarded
+from workbench.data.derived import note_derived
 from workbench.data.paths import relative_path
 from workbench.data.quality.frames import read_frame, source_of, type_word, write_frame
 from workbench.data.quality.recipe import FittedRecipe, FittedStep, Step, fitted_text, read_fitted, read_recipe
@@ -81,6 +82,7 @@ def clean_data(
         write_atomic(project.root / name, fitted_text(fitted))
         if not whole:
             carry_split(project, path, split, list(cleaned.index), target)
+    note_derived(project, "data.cleaned", source.name, target)
     if is_guarded(project, source.name):
         changed = [replace(column, statistics={}) for column in changed]
     return CleanReport(source.name, target, name, len(frame), len(cleaned), rows, tuple(changed))

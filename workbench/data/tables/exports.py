@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import IO, Any
 
 from workbench.contract.table import ExportedData
+from workbench.data.derived import note_derived
 from workbench.data.tables.original import original_bytes
 from workbench.data.tables.place import Place, find_place
 from workbench.foundation.durable import sync_folder
@@ -56,6 +57,7 @@ def export_data(project: Project, version: str, path: Path, format: str = "", ov
     elif place.index:
         rows = place.index.rows
     digest, size = _write(target, place, kind, table)
+    note_derived(project, "data.exported", place.path, target)
     return ExportedData(place.label, str(target), kind, size, rows, f"sha256:{digest}")
 
 

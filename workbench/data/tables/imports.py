@@ -7,6 +7,7 @@ from dataclasses import replace
 from pathlib import Path
 
 from workbench.contract.table import ImportedTable, ReadingRecipe
+from workbench.data.derived import note_derived
 from workbench.data.tables import blocks, original
 from workbench.data.tables.keys import check_key, detect_key
 from workbench.data.tables.place import table_path
@@ -104,6 +105,8 @@ def import_table(
         )
         write_atomic(recipe_file, write_recipe(found.recipe))
         (version,) = snapshot(project, (path,), message)
+        if source and not wanted.query:
+            note_derived(project, "data.imported", _place_of(project, source), path)
     return ImportedTable(
         version=version,
         rows=written.index.rows,
@@ -140,9 +143,12 @@ def _read(project: Project, source: str, wanted: ReadingRecipe) -> Source:
         return read_query(wanted)
     if not source:
         raise _nothing_named()
+    return read_source(_place_of(project, source), wanted, exactly=True)
+
+
+def _place_of(project: Project, source: str) -> Path:
     given = expanded(source)
-    path = next((root / given for root in (project.root, Path.cwd()) if (root / given).exists()), given)
-    return read_source(path, wanted, exactly=True)
+    return next((root / given for root in (project.root, Path.cwd()) if (root / given).exists()), Path(given))
 
 
 def _nothing_named() -> UsageError:

@@ -12,6 +12,7 @@ from dataclasses import dataclass, field
 from functools import cached_property
 
 from workbench.contract.lineage import LineageEdge, LineageNode
+from workbench.data.derived import derivations
 from workbench.experiment.lineage.runs import (
     RunLinks,
     links_of,
@@ -104,12 +105,11 @@ class Road:
 
     @cached_property
     def _derivations(self) -> tuple[LineageEdge, ...]:
-        """Steps that no run has made, as the journal's events tell them: reduced, rewritten, declared in a pipeline."""
+        """Steps that no run has made, as the journal's events tell them: cleaned, rewritten, declared in a pipeline."""
         journal = self._project.journal
         found: dict[LineageEdge, None] = {}
-        for event in journal.events(kind="data.reduced"):
-            data = event.data or {}
-            found[LineageEdge(f"file:{data.get('source')}", f"file:{data.get('output')}", "reduced")] = None
+        for source, output, step in derivations(self._project):
+            found[LineageEdge(f"file:{source}", f"file:{output}", step)] = None
         for event in journal.events(kind="data.rewritten"):
             for before, after in ((event.data or {}).get("versions") or {}).items():
                 found[LineageEdge(f"dataset:{before}", f"dataset:{after}", "rewritten")] = None
