@@ -1,14 +1,17 @@
 """Runs written by SQL are, row by row, the runs that MLflow's client writes."""
 
 import math
+import shutil
 import sqlite3
 from dataclasses import replace
 
 import pytest
 
+from workbench.experiment.runs import reader_of
 from workbench.experiment.store import tracking
 from workbench.experiment.store.client import tracking_client
 from workbench.experiment.store.creation import sqlite_path
+from workbench.experiment.store.rows import RunQuery
 from workbench.experiment.store.writer_sql import MetricValue, SqlWriter
 from workbench.foundation.errors import ConflictError, NotFoundError, UsageError, WorkbenchError
 from workbench.foundation.project import Project
@@ -216,3 +219,31 @@ def test_a_store_that_vanished_is_no_empty_file(project):
     assert not path.exists()
     with pytest.raises(NotFoundError):  # a new store was made; it has no such run
         tracking.log_metrics(project, "0" * 32, {"x": 1.0})
+
+
+def test_a_project_that_was_moved_or_copied_keeps_and_writes_artifacts_where_it_is(tmp_path):
+    """MLflow's tables hold whole paths; a folder that has another name now is still the same project."""
+    before, after = tmp_path / "before", tmp_path / "after 移動"
+    before.mkdir()
+    (before / "workbench.toml").write_text('[project]\nname = "demo"\n')
+    notes = tmp_path / "notes"
+    notes.mkdir()
+    (notes / "note.txt").write_text("first")
+
+    def log(root) -> tuple[Project, str]:
+        project = Project.open(root, actor="ada@example.com")
+        run = tracking.start_run(project, name="one", source="train.ipynb")
+        tracking.log_artifacts(project, run, notes, "notes")
+        tracking.finish_run(project, run, "FINISHED")
+        return project, run
+
+    _, run = log(before)
+    shutil.copytree(before, after)
+    (notes / "note.txt").write_text("second")
+    project, own = log(after)
+    for each in (run, own):
+        (row,) = reader_of(project).search(RunQuery(limit=1, ids=(each,)))
+        assert row.artifact_uri == f"{after}/.workbench/artifacts/{each}/artifacts"
+    assert not (before / ".workbench" / "artifacts" / own).exists()
+    tracking.log_artifacts(project, run, notes, "notes")
+    assert (before / ".workbench" / "artifacts" / run / "artifacts" / "notes" / "note.txt").read_text() == "first"

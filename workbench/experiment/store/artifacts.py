@@ -16,6 +16,22 @@ def local_folder(artifact_uri: str) -> Path | None:
     return Path(unquote(parts.path)) if parts.scheme == "file" else None
 
 
+def lies_at(artifact_uri: str, run: str, root: Path) -> str:
+    """Return where a run's artifacts lie now, though the project's folder was moved or copied since they were written.
+
+    MLflow keeps their address in full, with the folder of then in it.
+
+    Args:
+        artifact_uri: What the store says.
+        run: The run.
+        root: Where the project keeps the artifacts of its runs now.
+    """
+    if artifact_uri.startswith(f"{root}/") or not artifact_uri.endswith(f"/{run}/artifacts"):
+        return artifact_uri
+    now = root / run / "artifacts"
+    return str(now) if local_folder(artifact_uri) is not None and now.is_dir() else artifact_uri
+
+
 def local_artifacts(artifact_uri: str) -> tuple[str, ...] | None:
     """Return the relative POSIX paths of all files below, sorted, or None where it is not on this machine.
 

@@ -12,6 +12,7 @@ import time
 from collections import defaultdict
 from collections.abc import Iterator
 from contextlib import contextmanager
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 from urllib.parse import quote
@@ -24,7 +25,7 @@ from workbench.experiment.search.dialect import Condition, Dialect, Postgresql, 
 from workbench.experiment.search.evaluate import Moment
 from workbench.experiment.search.expression import Field
 from workbench.experiment.store import delivery
-from workbench.experiment.store.artifacts import local_artifacts
+from workbench.experiment.store.artifacts import lies_at, local_artifacts
 from workbench.experiment.store.rows import MetricRow, RunQuery, RunRow
 from workbench.experiment.store.tables import EXPERIMENTS, LATEST, METRICS, PARAMS, RUNS, TAGS
 from workbench.foundation.errors import StorageError
@@ -59,7 +60,7 @@ class SqlRows:
                 return []
             ids = self._page(connection, query)
             rows = {row.id: row for chunk in _chunks(ids) for row in _rows(connection, chunk)}
-        return [rows[run] for run in ids]
+        return [self._where_it_lies(rows[run]) for run in ids]
 
     def values(self, query: RunQuery, fields: tuple[Field, ...]) -> list[tuple[str | float | None, ...]]:
         """Return the id and the fields' values of all runs that match."""
@@ -110,6 +111,12 @@ class SqlRows:
     def artifacts(self, row: RunRow) -> tuple[str, ...]:
         """Return the paths of all artifacts of a run that lie on this machine."""
         return local_artifacts(row.artifact_uri) or ()
+
+    def _where_it_lies(self, row: RunRow) -> RunRow:
+        if not isinstance(self._place, Path):
+            return row
+        place = lies_at(row.artifact_uri, row.id, self._place.parent / "artifacts")
+        return row if place == row.artifact_uri else replace(row, artifact_uri=place)
 
     def _of_project(self, *, is_deleted: bool = False) -> Condition:
         stage = "deleted" if is_deleted else "active"

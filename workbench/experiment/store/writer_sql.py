@@ -19,6 +19,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
+from workbench.experiment.store.artifacts import lies_at
 from workbench.experiment.store.connections import reading, writing
 from workbench.experiment.store.refusals import (
     MAX_FLOAT,
@@ -189,7 +190,7 @@ class SqlWriter:
             found = connection.execute("SELECT artifact_uri FROM runs WHERE run_uuid = ?", (run,)).fetchone()
         if found is None:
             raise run_unknown(run)
-        return str(found[0] or "")
+        return lies_at(str(found[0] or ""), run, self.path.parent / "artifacts")
 
     def end_run(self, run: str, status: str, *, tags: Mapping[str, str], drop_tag: str = "") -> None:
         """Write the end of a run, tags that go with it and a tag that no longer holds, in one transaction.
@@ -228,6 +229,11 @@ def _experiment(connection: sqlite3.Connection, name: str, artifacts: str) -> tu
     number, location, stage = found
     if stage != "active" or not str(location).startswith("/") or "?" in str(location):
         raise UnknownStoreError(name)
+    written, here = Path(str(location)), Path(artifacts)
+    if written != here and written.parts[-2:] == here.parts[-2:] and here.is_dir():
+        # The project was moved or copied: what is written from now on does not belong where it was.
+        connection.execute("UPDATE experiments SET artifact_location = ? WHERE experiment_id = ?", (artifacts, number))
+        location = artifacts
     return int(number), str(location)
 
 
