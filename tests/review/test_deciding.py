@@ -66,6 +66,13 @@ class TestChangesRequested:
         assert reviews.approve(world.as_("bob"), review.id).state == "APPROVED"
         reviews.release_grant(world.as_("alice"), review.id)
 
+    def test_they_stay_asked_for_where_the_checks_run_again(self, world, models):
+        policy(world, PLAIN.replace('["format"]', '["format", "vulnerabilities"]'))
+        review = asked(world, models)
+        reviews.request_changes(world.as_("bob"), review.id, "bring a snapshot of advisories")
+        again = reviews.request_review(world.as_("alice"), review.run, wait=True)
+        assert (again.id, again.state) == (review.id, "CHANGES_REQUESTED")
+
     def test_it_needs_a_reason_and_somebody_who_may(self, world, models):
         policy(world, PLAIN)
         review = asked(world, models)
@@ -193,6 +200,66 @@ class TestExpiry:
         renewed = reviews.request_review(alice, review.run, wait=True)
         assert (renewed.id != review.id, renewed.state) == (True, "OPEN")
 
+    def test_one_that_was_given_anew_counts_though_the_first_has_expired(self, world, models, monkeypatch):
+        """Whoever approved too early approves again, and an approval that nobody needs any more ends nothing."""
+        add_reviewer(world.as_("carol"), "dan@example.com", str(world.keys / "dan.pub"))
+        policy(world, PLAIN.replace("approvals = 1", "approvals = 2") + "expires_days = 30\n")
+        review = asked(world, models)
+        reviews.approve(world.as_("bob"), review.id)
+        later(monkeypatch, timedelta(days=31))
+        monkeypatch.setattr("workbench.review.decision.signing_time", lambda at: later_now(31))
+        monkeypatch.setattr("workbench.foundation.identity.signatures._CLOCK_SKEW", timedelta(days=40))
+        reviews.approve(world.as_("carol"), review.id)
+        assert reviews.approve(world.as_("bob"), review.id).state == "APPROVED"
+        assert len(reviews.release_grant(world.as_("alice"), review.id).statements) == 2
+
+
+class TestApprovalsThatCountNoMore:
+    """A reviewer's key ends: what they approved is asked for again, by the review that every hint leads to."""
+
+    def test_what_was_approved_is_reviewed_anew(self, world, models):
+        policy(world, PLAIN)
+        review = asked(world, models)
+        alice, carol = world.as_("alice"), world.as_("carol")
+        reviews.approve(world.as_("bob"), review.id)
+        revoke(world, "bob")
+        card = reviews.show_review(alice, review.id)
+        assert card.state == "STALE"
+        assert "the approval of bob@example.com counts no more" in card.needed[0]
+        with pytest.raises(DeniedError, match=r"bob@example.com counts no more[\s\S]*mlops review request"):
+            reviews.release_grant(alice, review.id)
+        renewed = reviews.request_review(alice, review.run, wait=True)
+        assert (renewed.id != review.id, renewed.state) == (True, "OPEN")
+        assert reviews.request_review(alice, review.run, wait=True).id == renewed.id
+        assert reviews.approve(carol, renewed.id).state == "APPROVED"
+        reviews.release_grant(alice, renewed.id)
+
+    def test_one_that_is_still_open_waits_for_somebody_else(self, world, models):
+        add_reviewer(world.as_("carol"), "dan@example.com", str(world.keys / "dan.pub"))
+        policy(world, PLAIN.replace("approvals = 1", "approvals = 2"))
+        review = asked(world, models)
+        reviews.approve(world.as_("bob"), review.id)
+        revoke(world, "bob")
+        assert "approval by 2 reviewers" in reviews.show_review(world.as_("alice"), review.id).needed[0]
+        assert reviews.approve(world.as_("carol"), review.id).state == "OPEN"
+        assert reviews.approve(world.as_("dan"), review.id).state == "APPROVED"
+        assert len(reviews.release_grant(world.as_("alice"), review.id).statements) == 2
+
+    def test_a_clock_that_is_behind_takes_nothing_back(self, world, models, monkeypatch):
+        policy(world, PLAIN)
+        review = asked(world, models)
+        reviews.approve(world.as_("bob"), review.id)
+        monkeypatch.setattr("workbench.foundation.identity.signatures._CLOCK_SKEW", timedelta(days=-1))
+        assert reviews.show_review(world.as_("alice"), review.id).state == "APPROVED"
+
+
+def revoke(world, name: str) -> None:
+    (world.root / "policy" / "revoked").write_text((world.keys / f"{name}.pub").read_text())
+
+
+def later_now(days: int) -> str:
+    return (datetime.now(UTC) + timedelta(days=days)).isoformat(timespec="seconds")
+
 
 def later(monkeypatch, by: timedelta) -> None:
     """Set the clock of everything that decides by time."""
@@ -202,7 +269,7 @@ def later(monkeypatch, by: timedelta) -> None:
         def now(cls, tz=None):
             return datetime.now(tz) + by
 
-    for module in ("proof.statement", "proof.verification", "proof.override", "proof.deed", "record", "promotion"):
+    for module in ("proof.statement", "proof.verification", "proof.override", "proof.deed", "approving", "promotion"):
         monkeypatch.setattr(f"workbench.review.{module}.datetime", Later)
 
 

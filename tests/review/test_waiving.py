@@ -57,6 +57,23 @@ def test_a_waived_check_shows_as_waived_and_lets_pass(world, asked):
     assert kinds(world).count("review.waived") == 2
 
 
+def test_an_approval_beside_a_waiver_that_counts_no_more_is_asked_for_again(world, asked):
+    """Its waiver's signer was revoked: the check blocks again, and what was approved needs a new review."""
+    alice, bob, carol = (world.as_(name) for name in ("alice", "bob", "carol"))
+    for check in ("card", "inputs"):
+        waive(bob, asked.id, check, REASON)
+    reviews.approve(carol, asked.id)
+    (world.root / "policy" / "revoked").write_text((world.keys / "bob.pub").read_text())
+    card = reviews.show_review(alice, asked.id)
+    assert (card.state, "the approval of carol@example.com counts no more" in card.needed[0]) == ("STALE", True)
+    renewed = reviews.request_review(alice, asked.run, wait=True)
+    assert renewed.id != asked.id
+    for check in ("card", "inputs"):
+        waive(carol, renewed.id, check, REASON)
+    reviews.approve(carol, renewed.id)
+    reviews.release_grant(alice, renewed.id)
+
+
 def test_exported_evidence_with_waivers_verifies_by_hand(world, asked, verifies, tmp_path):
     for check in ("card", "inputs"):
         waive(world.as_("bob"), asked.id, check, REASON)

@@ -8,9 +8,10 @@ from workbench.contract.review import CheckReport, ReviewCard
 from workbench.contract.status import CheckResult, ReviewState
 from workbench.foundation.errors import WorkbenchError
 from workbench.foundation.project import Project
+from workbench.review.approving import approvers, asks_for_changes, lacking_groups
 from workbench.review.assurance import assurance_of, signed_checks
 from workbench.review.checking import is_checker_dead
-from workbench.review.decision import approvers, asks_for_changes, build_grant, lacking_groups
+from workbench.review.decision import build_grant
 from workbench.review.naming import names_of, signed_request
 from workbench.review.overridden import OVERRIDE, is_owed, override_grant, override_until, standing_override
 from workbench.review.policies.policy import StageRule, load_policy

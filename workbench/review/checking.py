@@ -14,6 +14,7 @@ from workbench.foundation.background import spawn_detached
 from workbench.foundation.errors import ConflictError
 from workbench.foundation.lease import Lease, inspect_lease
 from workbench.foundation.project import Project
+from workbench.review.approving import asks_for_changes
 from workbench.review.candidate import read_manifest
 from workbench.review.checks.check import CheckInput
 from workbench.review.checks.registry import run_check, skip_check
@@ -184,6 +185,8 @@ def _save(project: Project, review: Review, reports: tuple[CheckReport, ...], ch
     for attempt in range(_TRIES):
         now = find_review(project, review.id)
         found = {name: getattr(checked, name) for name in _FOUND}
+        if asks_for_changes(project, now):  # said before the checks ran again, and as good as then
+            found["state"] = ReviewState.CHANGES_REQUESTED.value
         try:
             with project.journal.transaction() as transaction:
                 transaction.append("review.checked", review.subject, event)

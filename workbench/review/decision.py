@@ -25,17 +25,17 @@ from workbench.foundation.errors import (
 from workbench.foundation.identity import PublicKey, read_public_key, sign
 from workbench.foundation.journal import Event
 from workbench.foundation.project import Project
+from workbench.review.approving import asks_for_changes, is_enough, is_fresh, standing_approvals
 from workbench.review.naming import signed_request
 from workbench.review.notices.delivery import announce
 from workbench.review.people import who_said
 from workbench.review.policies.policy import StageRule, load_policy
 from workbench.review.policies.reviewers import is_only_one, load_reviewers
-from workbench.review.proof.demands import missing_groups
 from workbench.review.proof.grant import Grant, check_is_other, waiver_list
 from workbench.review.proof.names import check_names
-from workbench.review.proof.persons import Person, person_of
+from workbench.review.proof.persons import person_of
 from workbench.review.proof.statement import Statement, Verdict, build_statement, verify_decision
-from workbench.review.record import NOUN, Review, evidence_bytes, is_fresh, read, record_refusal, save
+from workbench.review.record import NOUN, Review, evidence_bytes, read, record_refusal, save
 from workbench.review.signing import check_is_in_force, how_to_be_let_sign, own_key
 from workbench.review.staleness import why_stale
 from workbench.review.standing import standing_waivers, unwaived
@@ -216,43 +216,7 @@ def _state_after(project: Project, review: Review, rule: StageRule) -> str:
         return ReviewState.REJECTED.value
     if asks_for_changes(project, review):
         return ReviewState.CHANGES_REQUESTED.value
-    is_enough = len(approvers(project, review, rule)) >= rule.approvals and not lacking_groups(project, review, rule)
-    return (ReviewState.APPROVED if is_enough else ReviewState.OPEN).value
-
-
-def approvers(project: Project, review: Review, rule: StageRule) -> tuple[str, ...]:
-    """Return whose approval counts now, one name a person."""
-    return tuple(name for name, _ in _approving(project, review, rule))
-
-
-def _approving(project: Project, review: Review, rule: StageRule) -> list[tuple[str, Person]]:
-    allowed = load_reviewers(project)
-    people: list[tuple[str, Person]] = []
-    for decision in review.decisions:
-        person = who_said(project, decision, allowed)
-        is_counted = decision.verdict == Verdict.APPROVE and is_fresh(decision, rule)
-        if is_counted and not any(person.is_same(other) for _, other in people):
-            people.append((decision.principal, person))
-    return people
-
-
-def lacking_groups(project: Project, review: Review, rule: StageRule) -> dict[str, int]:
-    """Return how many approvals each group that policy asks still lacks."""
-    allowed = load_reviewers(project)
-    people = [person for _, person in _approving(project, review, rule)]
-    return missing_groups(rule, review.traits if review.request_digest else None, people, allowed)
-
-
-def asks_for_changes(project: Project, review: Review) -> tuple[str, ...]:
-    """Return who asked for changes and has not approved since, one name a person."""
-    allowed = load_reviewers(project)
-    last: list[tuple[str, Person, str]] = []
-    for decision in review.decisions:
-        if decision.verdict in (Verdict.APPROVE, Verdict.CHANGES_REQUESTED):
-            person = who_said(project, decision, allowed)
-            last = [item for item in last if not person.is_same(item[1])]
-            last.append((decision.principal, person, decision.verdict))
-    return tuple(name for name, _, verdict in last if verdict == Verdict.CHANGES_REQUESTED)
+    return (ReviewState.APPROVED if is_enough(project, review, rule) else ReviewState.OPEN).value
 
 
 def check_is_genuine(project: Project, review: Review) -> None:
@@ -395,7 +359,9 @@ def _has_decided(project: Project, review: Review, rule: StageRule, verdict: Ver
         for decision in review.decisions
         if decision.verdict in _KINDS and me.is_same(who_said(project, decision, allowed))
     ]
-    return bool(mine) and mine[-1].verdict == verdict and is_fresh(mine[-1], rule)
+    if not mine or mine[-1].verdict != verdict or not is_fresh(mine[-1], rule):
+        return False
+    return verdict is not Verdict.APPROVE or mine[-1] in standing_approvals(project, review, rule)
 
 
 def build_grant(project: Project, review: Review) -> Grant:
@@ -415,8 +381,7 @@ def build_grant(project: Project, review: Review) -> Grant:
         author=review.author,
         statements=tuple(
             (project.store.read(d.statement_digest).decode(), project.store.read(d.signature_digest).decode())
-            for d in review.decisions
-            if d.verdict == Verdict.APPROVE and is_fresh(d, rule)
+            for d in standing_approvals(project, review, rule)
         ),
         commit_author=review.commit_author,
         waivers=tuple((item.text, item.signature) for item in waivers.values()),

@@ -7,21 +7,17 @@ the same (:mod:`workbench.review.decision`).
 from __future__ import annotations
 
 from dataclasses import asdict, dataclass, fields, replace
-from datetime import UTC, datetime
 from typing import Any
 
 from workbench.contract.review import CheckReport, Comment, Decision
-from workbench.contract.status import CheckResult, ReviewState
+from workbench.contract.status import CheckResult
 from workbench.foundation.canonical import canonical_json, digest_json
 from workbench.foundation.errors import WorkbenchError
 from workbench.foundation.finding import find_by_beginning
 from workbench.foundation.journal import Record, Transaction
 from workbench.foundation.project import Project
-from workbench.review.policies.policy import StageRule
-from workbench.review.proof.demands import end_of_approval
 
 NOUN = "review"
-APPROVE = "approve"
 _LATER = ("request_digest", "producers", "traits", "follows", "undescribed", "remarks")
 """Fields that reviews from before them do not have."""
 
@@ -161,21 +157,3 @@ def find_review(project: Project, review: str) -> Review:
         UsageError: ``review-ambiguous``.
     """
     return read(find_by_beginning(project.journal, NOUN, review, first="mlops review request <model>"))
-
-
-def is_live(review: Review, rule: StageRule) -> bool:
-    """Whether something can still come of it: not where it was rejected, or approved so long ago that it expired."""
-    if review.state == ReviewState.APPROVED and has_expired(review, rule):
-        return False
-    return review.state != ReviewState.REJECTED
-
-
-def has_expired(review: Review, rule: StageRule) -> bool:
-    """Whether an approval of it counts no more."""
-    return any(d.verdict == APPROVE and not is_fresh(d, rule) for d in review.decisions)
-
-
-def is_fresh(decision: Decision, rule: StageRule) -> bool:
-    """Whether a decision counts still, by the policy's expiry."""
-    end = end_of_approval(rule, datetime.fromisoformat(decision.at))
-    return end is None or datetime.now(UTC) < end

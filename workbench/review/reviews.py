@@ -21,11 +21,11 @@ from workbench.foundation.errors import (
     UsageError,
 )
 from workbench.foundation.project import Project
+from workbench.review.approving import EXPIRED, asks_for_changes, is_live, why_lapsed
 from workbench.review.candidate import Candidate, freeze_candidate
 from workbench.review.card import card_of
 from workbench.review.checking import is_checker_dead, run_checks_here, start_checks
 from workbench.review.decision import (
-    asks_for_changes,
     build_grant,
     check_evidence,
     check_is_genuine,
@@ -43,7 +43,7 @@ from workbench.review.proof.grant import Grant
 from workbench.review.proof.request import Request, build_request
 from workbench.review.proof.statement import Verdict
 from workbench.review.proof.verification import verify_grant
-from workbench.review.record import NOUN, Review, find_review, has_expired, is_live, read, review_id, save
+from workbench.review.record import NOUN, Review, find_review, read, review_id, save
 from workbench.review.staleness import are_bytes_intact, why_stale
 from workbench.review.standing import standing_waivers, unwaived
 
@@ -196,8 +196,10 @@ def release_grant(project: Project, review: str) -> Grant:
     policy = load_policy(project)
     if policy.digest != found.policy_digest:
         raise DeniedError("policy-changed", f"{found.id} was requested under another policy", again)
-    if found.state == ReviewState.APPROVED and has_expired(found, policy.rule(found.stage)):
-        raise DeniedError("approval-expired", f"An approval of {found.id} has expired", again)
+    if lapsed := why_lapsed(project, found, policy.rule(found.stage)):
+        if lapsed == EXPIRED:
+            raise DeniedError("approval-expired", f"An approval of {found.id} has expired", again)
+        raise DeniedError("approvals-missing", f"{found.id} was approved, and {lapsed}", again)
     if reasons := why_stale(project, found):
         raise IntegrityError("run-changed", f"{found.id} is stale: {reasons[0]}", again)
     check_is_genuine(project, found)
@@ -268,7 +270,7 @@ def _find_or_open(project: Project, candidate: Candidate, stage: str, policy: Po
         if record := project.journal.record(NOUN, id_):
             found = read(record)
             is_described = set(found.undescribed) - set(candidate.provenance.undescribed)
-            if found.run == candidate.run and is_live(found, policy.rule(stage)) and not is_described:
+            if found.run == candidate.run and is_live(project, found, policy.rule(stage)) and not is_described:
                 return found, False
             continue
         try:

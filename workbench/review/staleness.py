@@ -5,9 +5,10 @@ from __future__ import annotations
 from workbench.contract.status import ReviewState
 from workbench.foundation.errors import DeniedError, IntegrityError, NotFoundError, StorageError
 from workbench.foundation.project import Project
+from workbench.review.approving import why_lapsed
 from workbench.review.candidate import is_unchanged
 from workbench.review.policies.policy import load_policy
-from workbench.review.record import Review, has_expired
+from workbench.review.record import Review
 
 
 def why_stale(project: Project, review: Review, *, is_thorough: bool = True) -> tuple[str, ...]:
@@ -23,8 +24,8 @@ def why_stale(project: Project, review: Review, *, is_thorough: bool = True) -> 
     reasons = []
     if not _is_policy_current(project, review):
         reasons.append("policy/gate.toml is not what it was requested under")
-    elif review.state == ReviewState.APPROVED and has_expired(review, load_policy(project).rule(review.stage)):
-        reasons.append("an approval has expired")
+    elif lapsed := why_lapsed(project, review, load_policy(project).rule(review.stage)):
+        reasons.append(lapsed)
     if is_thorough and not are_bytes_intact(project, review):
         reasons.append("the frozen bytes in the store were changed")
     if is_thorough and not is_unchanged(project, review.run, review.model, review.model_digest):

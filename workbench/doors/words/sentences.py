@@ -45,6 +45,7 @@ SPOKEN = (
     "monitor/watch.py",
     "monitor/wording.py",
     "project/history.py",
+    "review/approving.py",
     "review/beside.py",
     "review/breaking.py",
     "review/candidate.py",
