@@ -7,8 +7,10 @@ from datetime import datetime, timedelta
 
 import pytest
 
+from workbench.foundation.canonical import canonical_json, digest_json
 from workbench.foundation.errors import NotFoundError, UsageError
 from workbench.project.history import show_history
+from workbench.review.proof.grant import Grant
 
 
 def tell(project, kind, subject, actor, **data):
@@ -114,3 +116,22 @@ def test_records_edited_by_hand_change_nothing_and_bad_input_is_told(told):
     with pytest.raises(NotFoundError) as missing:
         show_history(project, "faults")
     assert "fault" in missing.value.hint
+
+
+def test_approvals_are_those_that_the_release_rested_on(blank_project):
+    """One that had expired, or was given on other check results, let nothing through and ends nothing."""
+    project = blank_project
+    texts = ('{"said":"too early"}', '{"said":"again"}')
+    tell(project, "review.requested", "review:rv-1", "alice", model_digest="sha256:aa", run="run1")
+    for text in texts:
+        digest = project.store.put_bytes(text.encode())
+        tell(project, "review.approved", "review:rv-1", "bob", model_digest="sha256:aa", statement_digest=digest)
+    names = ("review", "model", "stage", "channel", "model_digest", "policy_digest", "evidence_digest")
+    grant = Grant(**dict.fromkeys((*names, "requester", "author"), "x"), statements=((texts[1], "armour"),)).to_json()
+    statement = project.store.put_bytes(canonical_json({"predicate": {"grant": digest_json(grant)}}))
+    told = {"channel": "fault@production", "model_digest": "sha256:aa", "review": "rv-1", "version": 1}
+    with project.journal.transaction() as change:
+        change.append("release.promoted", "release:rl-1", {**told, "statement": statement}, actor="olga")
+        change.put("release", "rl-1", "CURRENT", {"grant": grant}, expect=0)
+    (shown,) = show_history(project, "fault")
+    assert [approval.statement_digest for approval in shown.approvals] == [digest]

@@ -17,13 +17,14 @@ from datetime import UTC, datetime, timedelta
 from typing import Any
 
 from workbench.contract.history import Approval, ReleaseInterval
-from workbench.foundation.canonical import digest_json
+from workbench.foundation.canonical import digest_bytes, digest_json
 from workbench.foundation.errors import NotFoundError, UsageError, WorkbenchError, did_you_mean
 from workbench.foundation.journal import Event
 from workbench.foundation.project import Project
 from workbench.review.policies.policy import parse_policy
 from workbench.review.policies.rules import StageRule
 from workbench.review.proof.demands import end_of_approval
+from workbench.review.proof.grant import Grant
 from workbench.review.proof.override import OVERRIDE_H
 from workbench.serving.outside import CHANGED, MENDED
 
@@ -94,8 +95,12 @@ def _interval(project: Project, event: Event, reviews: Mapping[str, list[Event]]
     asked = next((e for e in before if e.kind == "review.requested"), None)
     said = [e for e in before if e.kind == "review.approved" and (e.data or {}).get("model_digest") == digest]
     override = next((e for e in reversed(before) if e.kind == "review.overridden"), None)
-    if not _is_override(project, event, default=not _is_approved(said)):
+    grant = _grant(project, event)
+    if not (bool(grant["override"]) if grant else not _is_approved(said)):
         override = None
+    if grant:  # an approval that had expired, or was given on other check results, was none of those that let it
+        given = {digest_bytes(text.encode()) for text, _ in grant["statements"]}
+        said = [e for e in said if (e.data or {}).get("statement_digest") in given]
     rested = [override] if override else said
     signed: dict[str, Any] = (rested[-1].data or {}) if rested else {}
     policy = str(signed.get("policy_digest", "") or ((asked.data or {}) if asked else {}).get("policy_digest", ""))
@@ -126,15 +131,16 @@ def _interval(project: Project, event: Event, reviews: Mapping[str, list[Event]]
     )
 
 
-def _is_override(project: Project, event: Event, *, default: bool) -> bool:
-    """Tell whether a release rested on an override: by the proof that its statement names, where that is kept."""
+def _grant(project: Project, event: Event) -> dict[str, Any]:
+    """Return what a release rested on, by the proof that its statement names; empty where that is not kept."""
     try:
         statement = json.loads(project.store.read(str((event.data or {}).get("statement", ""))))
         record = project.journal.record("release", event.subject.partition(":")[2])
-        grant = record.body["grant"] if record else {}
-        return bool(grant["override"]) if digest_json(grant) == statement["predicate"]["grant"] else default
+        grant = Grant.from_json(record.body["grant"]).to_json() if record else {}
+        is_named = digest_json(grant) == statement["predicate"]["grant"]
     except (WorkbenchError, ValueError, KeyError, TypeError):
-        return default
+        return {}
+    return {"override": (), **grant} if is_named else {}
 
 
 def _is_approved(said: list[Event]) -> bool:
