@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import json
 import shutil
+from dataclasses import asdict
 from pathlib import Path
 
 import numpy as np
 import pytest
 
-from tests.review.conftest import HOLDOUT, make_rows
+from tests.review.conftest import HOLDOUT, MLMODEL, make_rows
+from workbench.contract.model import Feature, ModelManifest
 from workbench.contract.review import CheckReport
 from workbench.experiment.capture.cells import chain_of
 from workbench.experiment.capture.environment import environment, environment_lock
@@ -26,6 +28,7 @@ from workbench.review.checks.registry import run_check
 from workbench.review.checks.secrets import find_secrets
 from workbench.review.checks.slices import slices_of
 from workbench.review.model_cards import SECTIONS, create_card, show_card
+from workbench.review.policies.check_rules import FairnessRule
 from workbench.review.policies.rules import BudgetRule, HygieneRule, InputsRule, LeakageRule, SlicesRule, StageRule
 from workbench.review.reviews import request_review
 
@@ -197,6 +200,86 @@ def test_numbers_are_cut_at_their_quantiles_and_missing_ones_are_a_slice():
     assert dict(zip(names, counts, strict=True))["missing"] == 1
     assert sorted(counts)[1:] == [25, 25, 25, 25]
     assert set(slices_of(np.array([1.0, 2.0, 1.0]), 4)) == {"1", "2"}
+
+
+def test_long_numbers_make_slices_of_their_own():
+    """Ids and times differ in their last digits: written with six of them, all rows were one slice, and none worse."""
+    assert set(slices_of(np.array([1234567.0, 1234568.0]), 4)) == {"1234567", "1234568"}
+    assert len(set(slices_of(1_764_000_000.0 + np.arange(1000.0), 4))) == 4
+
+
+def with_holdout(models, folder: Path, truth: np.ndarray) -> Path:
+    shutil.copytree(models.good, folder)
+    np.savez(folder / "holdout.npz", inputs=HOLDOUT.inputs, truth=truth, prediction=HOLDOUT.truth)
+    return folder
+
+
+COMPARED = {"slices": SlicesRule(column="sensor_0"), "fairness": FairnessRule(columns=("sensor_0",), difference=1.0)}
+
+
+@pytest.mark.parametrize("name", ["metric", "slices", "fairness"])
+def test_a_truth_that_is_no_number_lets_nothing_through(check, models, tmp_path, name):
+    rules = {name: COMPARED[name]} if name in COMPARED else {}
+    gap = with_holdout(models, tmp_path / "gap", np.where(np.arange(800) < 5, np.nan, HOLDOUT.truth))
+    report = check(name, gap, **rules)
+    assert (report.result, "hold NaN or infinity" in report.summary) == ("fail", True), report
+    text = with_holdout(models, tmp_path / "text", np.array(["ok", "fault"])[HOLDOUT.truth])
+    report = check(name, text, **rules)
+    assert (report.result, "[holdout-malformed] → save it again" in report.summary) == ("unknown", True), report
+
+
+@pytest.mark.parametrize("name", ["slices", "fairness"])
+def test_rows_of_one_class_show_nothing_about_telling_them_apart(check, models, tmp_path, name):
+    report = check(name, with_holdout(models, tmp_path / "m", HOLDOUT.truth * 0), **{name: COMPARED[name]})
+    assert report.result == "unknown", report
+
+
+@pytest.mark.parametrize("name", ["metric", "slices", "explanation"])
+def test_a_metric_that_is_no_number_is_no_result_and_ends_no_checker(check, tmp_path, name):
+    """The r2 of a truth that is always the same is minus infinity, which JSON cannot hold."""
+    folder = build_regression(tmp_path / "m", np.full(800, 2.0))
+    report = check(name, folder, **({name: COMPARED[name]} if name in COMPARED else {}))
+    assert (report.result, "r2 is not defined on the holdout rows" in report.summary) == ("unknown", True), report
+
+
+def test_a_slice_on_which_the_metric_is_no_number_decides_nothing(check, tmp_path):
+    inputs = HOLDOUT.inputs.copy()
+    inputs[:, 3] = np.arange(800) % 2
+    truth = np.where(inputs[:, 3] == 1, 2.0, 3 * inputs[:, 0] + 1)
+    report = check("slices", build_regression(tmp_path / "m", truth, inputs), slices=SlicesRule("sensor_3", gap=9.0))
+    assert (report.figures["slices"], report.figures["judged"]) == (2, 1), report
+
+
+def build_regression(folder: Path, truth: np.ndarray, inputs: np.ndarray = HOLDOUT.inputs) -> Path:
+    """Write the folder of a model that answers 3 * sensor_0 + 1 and is held to its r2."""
+    from skl2onnx import to_onnx
+    from sklearn.linear_model import LinearRegression
+
+    model = LinearRegression().fit(HOLDOUT.inputs, 3 * HOLDOUT.inputs[:, 0] + 1)
+    onnx = to_onnx(model, HOLDOUT.inputs[:1], target_opset={"": 18, "ai.onnx.ml": 3})
+    name = onnx.graph.output[0].name
+    onnx.graph.output[0].name = "value"
+    for node in onnx.graph.node:
+        node.output[:] = ["value" if output == name else output for output in node.output]
+    folder.mkdir()
+    (folder / "model.onnx").write_bytes(onnx.SerializeToString())
+    (folder / "MLmodel").write_text(MLMODEL)
+    rows, answers = HOLDOUT.inputs[:5], model.predict(HOLDOUT.inputs[:5])
+    manifest = ModelManifest(
+        name="faults",
+        task="regression",
+        engine="onnx",
+        file="model.onnx",
+        features=tuple(Feature(f"sensor_{i}") for i in range(4)),
+        classes=(),
+        metric="r2",
+        is_higher_better=True,
+        example_inputs=tuple(tuple(map(float, row)) for row in rows),
+        example_outputs=tuple(map(float, answers)),
+    )
+    (folder / "workbench.json").write_text(json.dumps(asdict(manifest)))
+    np.savez(folder / "holdout.npz", inputs=inputs, truth=truth, prediction=truth)
+    return folder
 
 
 # budget

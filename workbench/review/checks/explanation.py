@@ -19,7 +19,7 @@ from workbench.foundation.errors import UnknownResultError, did_you_mean
 from workbench.review.candidate import read_manifest
 from workbench.review.checks.check import CheckInput, Outcome
 from workbench.review.checks.comparison import METRICS, score
-from workbench.review.checks.holdout import fitting_rows, require_holdout
+from workbench.review.checks.holdout import fitting_rows, require_defined, require_holdout
 from workbench.review.checks.schema import OUTPUT
 from workbench.review.policies.check_rules import ExplanationRule
 from workbench.review.sandbox.sandbox import run_sandboxed
@@ -85,6 +85,7 @@ def _shares(
         )
     answers = seen.arrays["prediction"].reshape(len(blocks), count)
     scores = np.array([score(manifest.metric, truth, said, classes=len(manifest.classes)) for said in answers])
+    require_defined(manifest.metric, *scores.tolist())
     found = importances(float(scores[0]), scores[1:].reshape(-1, repeats), manifest.is_higher_better)
     total = float(found.sum())
     names = [feature.name for feature in manifest.features]

@@ -18,7 +18,7 @@ from workbench.contract.status import CheckResult
 from workbench.foundation.counting import by_count
 from workbench.foundation.errors import UnknownResultError, did_you_mean
 from workbench.review.checks.check import CheckInput, Outcome
-from workbench.review.checks.holdout import MORE_ROWS, require_holdout
+from workbench.review.checks.holdout import MORE_ROWS, NOT_FINITE, are_finite, require_holdout
 from workbench.review.checks.schema import OUTPUT
 from workbench.review.checks.slices import slices_of
 from workbench.review.policies.check_rules import FairnessRule
@@ -39,7 +39,10 @@ def check(given: CheckInput) -> Outcome:
     tool = f"numpy {np.__version__}, {seen.values.get('engine', 'onnxruntime')} ({seen.isolation})"
     if seen.fault:
         return Outcome(CheckResult.FAIL, f"The model does not answer its holdout rows: {seen.fault}", tool)
-    truth, answers = seen.arrays["truth"] == favourable, seen.arrays["prediction"] == favourable
+    truth, answers = seen.arrays["truth"], seen.arrays["prediction"]
+    if not are_finite(truth, answers):
+        return Outcome(CheckResult.FAIL, NOT_FINITE, tool)
+    truth, answers = truth == favourable, answers == favourable
     figures: dict[str, float] = {"limit": rule.difference}
     evidence: dict[str, Any] = {"metric": rule.metric, "favourable": manifest.classes[favourable], "columns": {}}
     small = 0
@@ -53,6 +56,9 @@ def check(given: CheckInput) -> Outcome:
             said = f"'{column}' has fewer than two groups with {rule.minimum_rows} rows"
             raise UnknownResultError("groups-too-small", said, MORE_ROWS)
         kept = np.isin(groups, list(enough))
+        if rule.metric == "equalized_odds" and len(np.unique(truth[kept])) < 2:
+            said = "The holdout rows hold one of the two outcomes only, so no mistakes can be told apart"
+            raise UnknownResultError("groups-too-small", said, MORE_ROWS)
         figures[column] = difference(rule.metric, truth[kept], answers[kept], groups[kept])
         rows = {name: int(part.sum()) for name, part in enough.items()}
         evidence["columns"][column] = {"difference": figures[column], "rows": rows}

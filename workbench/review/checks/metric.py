@@ -19,8 +19,8 @@ from workbench.foundation.counting import by_count
 from workbench.foundation.errors import UnknownResultError, did_you_mean
 from workbench.review.candidate import read_manifest
 from workbench.review.checks.check import CheckInput, Outcome
-from workbench.review.checks.comparison import METRICS, Comparison, compare, majority, shared_confidence
-from workbench.review.checks.holdout import MORE_ROWS, require_holdout
+from workbench.review.checks.comparison import METRICS, Comparison, compare, majority, score, shared_confidence
+from workbench.review.checks.holdout import MORE_ROWS, NOT_FINITE, are_finite, require_defined, require_holdout
 from workbench.review.checks.schema import OUTPUT
 from workbench.review.holdouts import attempt_on, holdout_of
 from workbench.review.policies.policy import MetricRule
@@ -39,9 +39,11 @@ def check(given: CheckInput) -> Outcome:
         one = f"1 holdout row decides nothing: policy asks for {rule.minimum_rows}"
         many = f"{len(truth)} holdout rows decide nothing: policy asks for {rule.minimum_rows}"
         raise UnknownResultError("holdout-too-small", by_count(len(truth), many, one, many), MORE_ROWS)
-    if not (np.isfinite(truth).all() and np.isfinite(answers).all()):
-        return Outcome(CheckResult.FAIL, "The holdout rows or the answers to them hold NaN or infinity", _tool(seen))
+    if not are_finite(truth, answers):
+        return Outcome(CheckResult.FAIL, NOT_FINITE, _tool(seen))
     baseline = _baseline(given, seen)  # before the try is recorded: what cannot be compared was none
+    for said in (answers, baseline):
+        require_defined(manifest.metric, score(manifest.metric, truth, said, classes=len(manifest.classes)))
     holdout = holdout_of(seen.arrays["inputs"], truth)
     channel = f"{given.model}@{given.stage}"
     attempts = given.attempts or attempt_on(given.project, holdout, given.model_digest, channel)
@@ -55,6 +57,8 @@ def check(given: CheckInput) -> Outcome:
         confidence=shared_confidence(rule.confidence, attempts),
         resamples=rule.resamples,
     )
+    for interval in (found.candidate, found.baseline, found.difference):
+        require_defined(manifest.metric, interval.estimate, interval.low, interval.high)
     return _judge(given, found, attempts, seen, holdout.digest)
 
 

@@ -57,9 +57,10 @@ def run_check(name: str, given: CheckInput, is_required: bool, material: Materia
     started = time.perf_counter()
     try:
         outcome = look_apart(name, material) if material is not None else _outcome(name, given)
+        # Within: evidence that cannot be written down, such as a NaN, is no result either.
+        return _report(given.project, name, is_required, outcome, time.perf_counter() - started)
     except FAULTS as error:
         return without_result(given.project, name, is_required, error, time.perf_counter() - started)
-    return _report(given.project, name, is_required, outcome, time.perf_counter() - started)
 
 
 def without_result(

@@ -2,7 +2,8 @@
 
 Parts are the values of one feature that policy names, so that nobody picks a flattering cut afterwards; a number with
 many values is cut at its quantiles. Parts with too few rows decide nothing and are said;
-so do parts that hardly have a class, on which an F1 of 0 would only say that there was nothing to find.
+so do parts that hardly have a class, on which an F1 of 0 would only say that there was nothing to find, and parts on
+which the metric is no number.
 """
 
 from __future__ import annotations
@@ -18,7 +19,7 @@ from workbench.foundation.counting import by_count
 from workbench.foundation.errors import UnknownResultError, did_you_mean
 from workbench.review.checks.check import CheckInput, Outcome
 from workbench.review.checks.comparison import METRICS, score
-from workbench.review.checks.holdout import MORE_ROWS, require_holdout
+from workbench.review.checks.holdout import MORE_ROWS, NOT_FINITE, are_finite, require_defined, require_holdout
 from workbench.review.checks.schema import OUTPUT
 from workbench.review.sandbox.sandbox import run_sandboxed
 
@@ -43,8 +44,11 @@ def check(given: CheckInput) -> Outcome:
     if seen.fault:
         return Outcome(CheckResult.FAIL, f"The model does not answer its holdout rows: {seen.fault}", tool)
     truth, answers = seen.arrays["truth"], seen.arrays["prediction"]
+    if not are_finite(truth, answers):
+        return Outcome(CheckResult.FAIL, NOT_FINITE, tool)
     labels = slices_of(seen.arrays["inputs"][:, names.index(rule.column)], rule.bins)
     whole = score(manifest.metric, truth, answers, classes=len(manifest.classes))
+    require_defined(manifest.metric, whole)
     rows = {label: labels == label for label in dict.fromkeys(labels.tolist())}
     enough = {
         label: part
@@ -53,6 +57,7 @@ def check(given: CheckInput) -> Outcome:
         and _is_telling(manifest.metric, truth[part], truth, rule.minimum_class_rows)
     }
     scores = {n: score(manifest.metric, truth[p], answers[p], classes=len(manifest.classes)) for n, p in enough.items()}
+    scores = {name: value for name, value in scores.items() if np.isfinite(value)}  # an r2 of rows that never vary
     if not scores:
         said = f"No slice of '{rule.column}' has {rule.minimum_rows} rows, and enough of every class"
         raise UnknownResultError("slices-too-small", said, MORE_ROWS)
@@ -76,7 +81,8 @@ def _is_telling(metric: str, part: Array, whole: Array, minimum_class_rows: int)
     """Whether the metric means something on a part: an F1 over two faulty rows is chance."""
     if METRICS[metric].columns is not METRICS["f1"].columns:
         return True
-    return min(int(np.count_nonzero(part == label)) for label in np.unique(whole)) >= minimum_class_rows
+    labels = np.unique(whole)  # where there is one class only, nothing was to be told apart
+    return len(labels) > 1 and min(int(np.count_nonzero(part == label)) for label in labels) >= minimum_class_rows
 
 
 def slices_of(column: Array, bins: int) -> Array:
@@ -85,10 +91,19 @@ def slices_of(column: Array, bins: int) -> Array:
     present = values[np.isfinite(values)]
     distinct = np.unique(present)
     if len(distinct) <= bins:
-        named = [f"{value:g}" if np.isfinite(value) else "missing" for value in values]
-        return np.array(named, dtype=object)
+        names = dict(zip(distinct.tolist(), _names(distinct, 6), strict=True))
+        return np.array([names.get(value, "missing") for value in values.tolist()], dtype=object)
     edges = np.unique(np.quantile(present, np.linspace(0, 1, bins + 1)))
     index = np.clip(np.searchsorted(edges, values, side="right") - 1, 0, len(edges) - 2)
-    ranges = [f"{low:.4g} to {high:.4g}" for low, high in pairwise(edges)]
+    ranges = [f"{low} to {high}" for low, high in pairwise(_names(edges, 4))]
     named = [ranges[i] if np.isfinite(value) else "missing" for i, value in zip(index, values, strict=True)]
     return np.array(named, dtype=object)
+
+
+def _names(values: Array, digits: int) -> list[str]:
+    """Write distinct numbers with so many digits, or as many more as tell them apart: ids and times are long."""
+    for places in range(digits, 18):
+        names = [f"{value:.{places}g}" for value in values]
+        if len(set(names)) == len(names):
+            break
+    return names
