@@ -2,6 +2,8 @@
 
 import json
 import math
+import shutil
+import sqlite3
 import zipfile
 from pathlib import Path
 
@@ -12,6 +14,7 @@ from workbench.experiment.annotations import delete_runs, note_run, star_runs
 from workbench.experiment.runs import find_run, list_runs, show_run
 from workbench.experiment.store import tracking
 from workbench.experiment.store.artifacts import local_folder
+from workbench.experiment.store.creation import sqlite_path
 from workbench.experiment.transfer import carrying, export_runs, history, import_runs
 from workbench.foundation.errors import ConflictError, IntegrityError, NotFoundError, UsageError, WorkbenchError
 
@@ -148,6 +151,31 @@ def test_a_model_that_mlflow_keeps_beside_its_run_travels_with_it(here, there, t
     folder = local_folder(found.artifact_location)
     assert (folder / "deep" / "重み.bin").read_bytes() == b"\0weights"
     assert plain(there, run) == plain(here["project"], here["child"])
+
+
+def test_a_model_is_found_where_its_project_is_now_and_one_without_files_is_not_passed_over(here, there, tmp_path):
+    import mlflow
+    from mlflow.entities import LoggedModelOutput
+
+    project = here["project"]
+    client = mlflow.MlflowClient(project.tracking_uri)
+    made = client.create_logged_model(client.get_run(here["child"]).info.experiment_id, "forest", here["child"])
+    (tmp_path / "m").mkdir()
+    (tmp_path / "m" / "MLmodel").write_text("flavors: {}\n")
+    client.log_model_artifacts(made.model_id, str(tmp_path / "m"))
+    client.log_outputs(here["child"], [LoggedModelOutput(made.model_id, 0)])
+    client.finalize_logged_model(made.model_id, "READY")
+    moved = f"/elsewhere/.workbench/artifacts/models/{made.model_id}/artifacts"
+    with sqlite3.connect(sqlite_path(project)) as connection:
+        connection.execute("UPDATE logged_models SET artifact_location = ?", (moved,))
+    connection.close()
+    export_runs(project, here["file"], (here["child"],))
+    with zipfile.ZipFile(here["file"]) as file:
+        assert f"runs/{here['child']}/models/{made.model_id}/MLmodel" in file.namelist()
+    shutil.rmtree(project.state_dir / "artifacts" / "models" / made.model_id)
+    with pytest.raises(NotFoundError, match="model-unknown"):
+        export_runs(project, tmp_path / "2.zip", (here["child"],))
+    assert not (tmp_path / "2.zip").exists()
 
 
 def test_a_level_that_was_proved_elsewhere_is_not_claimed_here(here, there):

@@ -14,8 +14,9 @@ from typing import Any
 
 from workbench.experiment.store.artifacts import local_folder
 from workbench.experiment.store.client import tracking_client, tracking_errors
+from workbench.experiment.store.creation import sqlite_path
 from workbench.experiment.store.far_artifacts import download
-from workbench.foundation.errors import UsageError, storage_errors
+from workbench.foundation.errors import NotFoundError, UsageError, storage_errors
 from workbench.foundation.project import Project
 
 FROM_TAG = "workbench.imported_from"
@@ -77,11 +78,14 @@ def models_of(project: Project, run: str, scratch: Path) -> Iterator[tuple[str, 
     with tracking_errors(project):
         found = [model for model, _ in _models(client, client.get_run(run))]
     for model in found:
-        folder = local_folder(model.artifact_location)
+        folder = _folder_of(project, model)
         if folder is None:
             with storage_errors(scratch):
                 (scratch / model.model_id).mkdir(parents=True, exist_ok=True)
                 folder = download(project, model.artifact_location, "", scratch / model.model_id)
+        elif str(model.status) == "READY" and not folder.is_dir():
+            message = f"The files of model '{model.name}' of run {run[:12]} are gone"
+            raise NotFoundError("model-unknown", message, f"they should lie in {folder}")
         for name, file in _files(folder):
             yield f"{model.model_id}/{name}", file
 
@@ -174,6 +178,15 @@ def fill_import(project: Project, run: str, record: dict[str, Any], folder: Path
 def _files(folder: Path) -> list[tuple[str, Path]]:
     files = (path for path in folder.rglob("*") if path.is_file() and not path.is_symlink())
     return sorted((path.relative_to(folder).as_posix(), path) for path in files)
+
+
+def _folder_of(project: Project, model: Any) -> Path | None:
+    """Return where a model's files lie; MLflow keeps the address that they had before the project was moved."""
+    folder, database = local_folder(model.artifact_location), sqlite_path(project)
+    if folder is None or folder.is_dir() or database is None:
+        return folder
+    now = database.parent / "artifacts" / "models" / str(model.model_id) / "artifacts"
+    return now if now.is_dir() else folder
 
 
 def _models(client: Any, found: Any) -> list[tuple[Any, int]]:
