@@ -9,7 +9,8 @@ import subprocess
 import pytest
 
 from workbench.contract.reproduction import Evidence
-from workbench.data.versions import snapshot
+from workbench.data.dvc import stages
+from workbench.data.versions import snapshot, version_of
 from workbench.execute.checkout import fresh_checkout
 from workbench.execute.reproduce import reproduce, verify
 from workbench.experiment.capture.cells import chain_of
@@ -21,7 +22,7 @@ from workbench.experiment.levels.restorable import judge_inputs
 from workbench.experiment.levels.standing import fallen_levels
 from workbench.experiment.store.tracking import finish_run, log_artifacts, log_metrics, set_tags, start_run
 from workbench.foundation.canonical import digest_file
-from workbench.foundation.errors import UnknownResultError, UsageError
+from workbench.foundation.errors import ConflictError, UnknownResultError, UsageError
 from workbench.foundation.project import Project
 
 CELLS = ("import pandas", "x = 2", "workbench.log(x=x)")
@@ -284,3 +285,25 @@ def test_data_is_not_laid_out_through_a_link_that_leads_out_of_the_checkout(vers
     ):
         pass
     assert not list(outside.iterdir())
+
+
+def test_what_a_stage_has_made_is_versioned_by_the_pipelines_own_file(versioned, tmp_path, monkeypatch) -> None:
+    monkeypatch.chdir(versioned.root)  # where DVC carries stages out
+    name = "清 表.csv"
+    command = f"cp table.csv '{name}'"
+    stages.add(versioned, name="made", command=command, inputs=["table.csv"], outputs=[name], params=[])
+    stages.reproduce(versioned, [])
+    with pytest.raises(ConflictError) as caught:
+        snapshot(versioned, (name,))
+    assert caught.value.code == "data-overlaps"
+    git(versioned, "add", "--all")
+    git(versioned, "commit", "--quiet", "-m", "made")
+    version = version_of(versioned, versioned.root / name)
+    assert version is not None
+    read = {"path": name, "digest": digest_file(versioned.root / name), "dataset_version": version.id}
+    run = make_run(versioned, tmp_path, inputs=json.dumps([read]))
+    (versioned.root / name).unlink()
+    assert verify(versioned, run).level == "R2"
+    assert list(fallen_levels(versioned)) == []
+    (versioned.root / name).write_text("other bytes\n")
+    assert version_of(versioned, versioned.root / name) is None

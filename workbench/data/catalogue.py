@@ -12,7 +12,7 @@ from typing import Any
 from workbench.contract.data import DatasetVersion
 from workbench.data import history
 from workbench.data.content import current_digest, file_md5, member_digest
-from workbench.data.dvc.pointers import Pointer, all_pointers, parse_pointer, read_pointer, version_id
+from workbench.data.dvc.pointers import Pointer, all_pointers, parse_pointer, read_pointer, stage_outputs, version_id
 from workbench.data.paths import relative_path
 from workbench.foundation.errors import IntegrityError, NotFoundError, UsageError, did_you_mean
 from workbench.foundation.project import Project
@@ -59,6 +59,8 @@ def version_of(project: Project, path: Path, *, lies_at: Path | None = None) -> 
         pointer = readable_pointer(project, folder)
         if pointer and pointer.version not in known:
             versions.append(_foreign(pointer))
+    made = stage_outputs(project, (name, *parents_of(name)))
+    versions += [_foreign(pointer) for pointer in made if pointer.version not in known]
     own = [version for version in versions if version.path == name]
     outer = [version for version in versions if name.startswith(f"{version.path}/")]
     if not own and not outer:

@@ -16,7 +16,7 @@ from pathlib import Path
 
 from workbench.compute.folder import read_json
 from workbench.data.content import put_back
-from workbench.data.dvc.pointers import Pointer, all_pointers, parse_pointer
+from workbench.data.dvc.pointers import Pointer, all_pointers, parse_pointer, stage_outputs
 from workbench.data.versions import NOUN as DATASET
 from workbench.execute.ledger import folder_of, open_records
 from workbench.foundation.errors import IntegrityError, UnknownResultError
@@ -102,11 +102,14 @@ def pointers_of(project: Project, checkout: Path, versions: Collection[str]) -> 
 
     A version that a run has read wins over the one that its commit names: its ``.dvc`` file may not be committed.
     """
-    pointers = {pointer.path: pointer for pointer in all_pointers(replace(project, root=checkout))}
+    there = replace(project, root=checkout)
+    pointers = {pointer.path: pointer for pointer in all_pointers(there)}
+    made = {pointer.version: pointer for pointer in stage_outputs(there, {v.rpartition("@")[0] for v in versions})}
     for version in versions:
         path = version.rpartition("@")[0]
-        if (path not in pointers or pointers[path].version != version) and (own := _recorded(project, version)):
-            pointers[path] = own
+        if path not in pointers or pointers[path].version != version:
+            own = _recorded(project, version) or made.get(version)
+            pointers |= {path: own} if own else {}
     return pointers
 
 

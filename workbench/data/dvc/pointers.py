@@ -9,7 +9,7 @@ from __future__ import annotations
 import io
 import os
 import re
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -18,6 +18,7 @@ from workbench.foundation.errors import IntegrityError, read_errors
 from workbench.foundation.project import STATE_DIR, Project
 
 SUFFIX = ".dvc"
+LOCK_FILE = "dvc.lock"
 _PLAIN = re.compile(
     r"outs:\n- md5: (?P<quote>'?)(?P<md5>[0-9a-f]{32}(?:\.dir)?)(?P=quote)\n  size: (?P<size>\d+)\n"
     r"(?:  isexec: (?P<isexec>true)\n)?(?:  nfiles: (?P<nfiles>\d+)\n)?  hash: md5\n  path: (?P<path>.+(?:\n    .+)*)\n"
@@ -170,6 +171,31 @@ def all_pointers(project: Project) -> Iterator[Pointer]:
                 continue
             if pointer:
                 yield pointer
+
+
+def stage_outputs(project: Project, names: Collection[str]) -> Iterator[Pointer]:
+    """Yield what ``dvc.lock`` says of those paths: outputs of the pipeline's stages, which have no ``.dvc`` file.
+
+    Args:
+        project: The project, or a checkout of it.
+        names: Paths relative to it; a folder's is the folder's own.
+    """
+    import yaml
+
+    try:
+        text = (project.root / LOCK_FILE).read_text(encoding="utf-8")
+    except (OSError, UnicodeDecodeError):
+        return
+    if not any(name in text for name in names):  # reading YAML takes longer than all else that an input costs
+        return
+    try:
+        for stage in yaml.safe_load(text)["stages"].values():
+            for out in stage.get("outs") or ():
+                if str(out["path"]) in names and isinstance(out.get("md5"), str):
+                    files = int(out["nfiles"]) if "nfiles" in out else None
+                    yield write_pointer(str(out["path"]), out["md5"], int(out.get("size", 0)), files=files)
+    except (yaml.YAMLError, TypeError, KeyError, ValueError, AttributeError):
+        return
 
 
 def has_pipelines(project: Project) -> bool:

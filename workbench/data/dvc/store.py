@@ -241,6 +241,9 @@ def _dvc_errors(project: Project) -> Iterator[None]:
         hint = f"free some space and stop other dvc commands, or let it make them anew: rm -r '{_notes(project)}'"
         raise StorageError("data-unwritable", f"DVC cannot write its notes: {_first_line(error)}", hint) from error
     except DvcException as error:
+        if "overlaps with an output of" in str(error):  # DVC has no class for it
+            hint = "an output of a stage is versioned with the pipeline: mlops pipeline run, then commit dvc.lock"
+            raise ConflictError("data-overlaps", _first_line(error), hint) from error
         refusal = error.__cause__ if isinstance(error.__cause__, OSError) else refusals.first
         if refusal:
             with storage_errors(project.root / ".dvc" / "cache"):
