@@ -67,7 +67,7 @@ def test_only_stale_stages_run_dvc_agrees_and_a_clone_takes_the_results(pipeline
     project, root = pipeline, pipeline.root
     assert states(project) == {"clean": "NEW", "train": "NEW"}
     first = run_pipeline(project, wait=True)
-    assert (first.state, set(first.ran), first.cached) == ("SUCCEEDED", {"clean", "train"}, ())
+    assert (first.state, first.ran, first.cached) == ("SUCCEEDED", ("clean", "train"), ())
     assert (root / "total.txt").read_text() == "9"
     assert states(project) == {"clean": "FRESH", "train": "FRESH"}
     job = show_job(project, first.jobs["clean"])
@@ -168,6 +168,10 @@ def test_bad_input_is_refused_and_changes_nothing(pipeline: Project):
         add_stage(pipeline, "notebooks/none.ipynb", (), ("x.csv",))
     with pytest.raises(UsageError):
         add_stage(pipeline, "notebooks/clean.ipynb", (), ("x.csv",), name="a b")
+    (pipeline.root / "notebooks" / "学習.ipynb").write_bytes((pipeline.root / "notebooks" / "clean.ipynb").read_bytes())
+    with pytest.raises(UsageError) as nameless:
+        add_stage(pipeline, "notebooks/学習.ipynb", (), ("x.csv",))
+    assert "--name" in nameless.value.hint
     with pytest.raises(NotFoundError) as missing:
         run_pipeline(pipeline, ("trian",))
     assert "train" in missing.value.hint

@@ -287,6 +287,21 @@ def test_data_is_not_laid_out_through_a_link_that_leads_out_of_the_checkout(vers
     assert not list(outside.iterdir())
 
 
+@pytest.mark.parametrize(
+    ("path", "hint"),
+    [
+        ("my table.csv", "mlops data snapshot 'my table.csv', commit"),
+        ("/mnt/a.csv", "bring /mnt/a.csv into the project"),
+    ],
+)
+def test_a_hint_can_be_typed_as_it_stands(versioned, tmp_path, path, hint) -> None:
+    read = json.dumps([{"path": path, "digest": "sha256:0", "dataset_version": ""}])
+    proof = reproduce(versioned, make_run(versioned, tmp_path, inputs=read), level="R2")
+    said = {(item.level, item.name): item.hint for item in proof.evidence}
+    assert hint in said["R1", "reads"]
+    assert hint.partition(", commit")[0] in said["R2", "inputs"]
+
+
 def test_what_a_stage_has_made_is_versioned_by_the_pipelines_own_file(versioned, tmp_path, monkeypatch) -> None:
     monkeypatch.chdir(versioned.root)  # where DVC carries stages out
     name = "清 表.csv"

@@ -108,7 +108,7 @@ def carry_out(project: Project, run: str) -> None:
         if failed:
             error = f"stage '{failed[0]}' failed; mlops logs {jobs[failed[0]]}"
         end = {
-            "ran": [name for name in jobs if name not in failed],
+            "ran": [name for name in reversed(jobs) if name not in failed],
             "cached": [name for name in done if name not in jobs],
             "jobs": jobs,
             "error": error,

@@ -64,6 +64,9 @@ def add_stage(
     """
     source = find_notebook(project.root, notebook)
     name = name or _fitting_name(source.path.stem)
+    if not name:
+        message = f"'{source.path.stem}' has no letter that the name of a stage may have"
+        raise UsageError("stage-invalid", message, "give it one, of letters, digits, '-' and '_': --name train")
     if not _NAME.fullmatch(name):
         raise UsageError("stage-invalid", f"'{name}' cannot name a stage", "use letters, digits, '-' and '_'")
     if not outputs:

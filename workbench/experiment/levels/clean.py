@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import shlex
+
 from workbench.contract.run import InputFile
 from workbench.contract.status import RunState
 from workbench.experiment.levels.commit import committed_bytes, committed_digests
 from workbench.experiment.levels.facts import RunFacts, cells_of
-from workbench.experiment.levels.judgement import Judgement, listed
+from workbench.experiment.levels.judgement import Judgement, bring_inside, listed
 from workbench.foundation.counting import by_count
 from workbench.foundation.project import Project
 
@@ -144,8 +146,8 @@ def _judge_reads(project: Project, facts: RunFacts, judged: Judgement) -> None:
             undeclared.append(item)
     if undeclared:
         paths = [item.path for item in undeclared]
-        hint = f"mlops data snapshot {' '.join(paths[:3])}, commit the .dvc files, then run again"
-        judged.failed("R1", "reads", f"Read but not versioned: {listed(paths)}", hint)
+        hint = f"mlops data snapshot {shlex.join(paths[:3])}, commit the .dvc files, then run again"
+        judged.failed("R1", "reads", f"Read but not versioned: {listed(paths)}", bring_inside(paths) or hint)
     elif not facts.has_all_inputs:
         many = f"It read more than the {len(facts.inputs)} files that were recorded"
         one = "It read more than the one file that was recorded"

@@ -63,6 +63,12 @@ def level_from(evidence: Iterable[Evidence]) -> str:
     return reached
 
 
+def bring_inside(paths: Iterable[str]) -> str:
+    """Return the hint for a file outside of the project, which no version can have; empty where all are inside."""
+    outside = next((path for path in paths if path.startswith("/")), "")
+    return f"bring {outside} into the project, read it there and version it: mlops data snapshot" if outside else ""
+
+
 def listed(names: Iterable[str], most: int = 3) -> str:
     """Return names as one phrase: ``a, b, c and 4 more``."""
     known = list(names)

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import platform
+import shlex
 from pathlib import Path
 
 from workbench.contract.run import InputFile
 from workbench.experiment.capture.environment import environment
 from workbench.experiment.levels.facts import RunFacts
-from workbench.experiment.levels.judgement import Judgement, listed
+from workbench.experiment.levels.judgement import Judgement, bring_inside, listed
 from workbench.foundation.canonical import digest_file
 from workbench.foundation.counting import by_count
 
@@ -35,7 +36,10 @@ def judge_inputs(facts: RunFacts, folder: Path, judged: Judgement, *, is_own: bo
         judged.passed("R2", "inputs", by_count(count, "It read no file", one, many))
         return True
     item, found = wrong[0]
-    hint = f"keep it as a dataset version (mlops data snapshot {item.path}), commit its .dvc file, then run again"
+    hint = bring_inside([item.path]) or (
+        f"keep it as a dataset version (mlops data snapshot {shlex.quote(item.path)}), commit its .dvc file,"
+        " then run again"
+    )
     if not item.digest:
         judged.failed("R2", "inputs", f"{item.path} changed while it was read", "run again without changing it")
     elif not found:
