@@ -17,6 +17,7 @@ from workbench.review.policies.check_rules import ChecksRule
 from workbench.review.policies.policy import load_policy, parse_policy
 from workbench.review.policies.rules import CHECK_NAMES, BreakGlassRule, GroupRule, StageRule
 from workbench.review.policies.writers import writers_of
+from workbench.review.waiting import count_waiting
 
 STRICT = '[stages.production]\nrequired = ["format", "schema"]\napprovals = {approvals}\nsoak_h = 0\n'
 FULL = StageRule(
@@ -146,12 +147,19 @@ def test_who_is_alone_is_not_locked_out_by_the_policy_of_the_template(world, mod
     put(world, STRICT.format(approvals=1) + "allow_self = true\n")
     with pytest.raises(DeniedError, match="policy-lowered"):
         reviews.request_review(alice, run)
+    assert count_waiting(alice) == 1
+    assert reviews.show_review(alice, review.id).needed[0].startswith("a new review, because policy/gate.toml")
     assert show_change(alice).needed == 1
     change = propose_policy(alice, "I work alone")
     assert (change.state, change.signers, change.lacking) == ("signed", ("alice@example.com",), ())
     review = reviews.request_review(alice, run, wait=True)
     approved = reviews.approve(alice, review.id)
     assert (approved.state, approved.assurance) == ("APPROVED", "local-self")
+    (stale,) = [card for card in reviews.list_reviews(alice) if card.id != approved.id]
+    assert (stale.state, stale.needed) == ("STALE", ()), "nobody has to do anything about it any more"
+    assert stale.remarks[0] == f"It was asked for again: {approved.id}"
+    assert reviews.show_review(alice, stale.id).remarks == stale.remarks
+    assert count_waiting(alice) == 0
     assert show_change(alice).state == "in-force"
 
 

@@ -8,9 +8,10 @@ from __future__ import annotations
 
 from workbench import __version__
 from workbench.contract.project import Finding, ProjectStatus
-from workbench.contract.status import AlertState, JobState, ReleaseState, ReviewState
+from workbench.contract.status import AlertState, JobState, ReleaseState
 from workbench.experiment.runs import count_runs
 from workbench.foundation.project import Project
+from workbench.review.waiting import count_waiting
 
 
 def project_status(project: Project) -> ProjectStatus:
@@ -30,9 +31,7 @@ def project_status(project: Project) -> ProjectStatus:
         runs=count_runs(project),
         datasets=journal.count("dataset"),
         open_jobs=journal.count("job", states=[state for state in JobState if not state.is_terminal]),
-        open_reviews=journal.count(
-            "review", states=[ReviewState.CHECKING, ReviewState.OPEN, ReviewState.CHANGES_REQUESTED]
-        ),
+        open_reviews=count_waiting(project),
         channels=journal.count("release", states=[ReleaseState.CURRENT]),
         open_alerts=journal.count("alert", states=[AlertState.OPEN, AlertState.ACKNOWLEDGED]),
         journal_seq=journal.head().seq,

@@ -79,7 +79,7 @@ def compare_review(project: Project, review: str) -> ReviewComparison:
         own = replace(own, served_digest=served_digest, served_version=version)
     notes += _serves_now(found, champion, served)
     if champion is None:
-        when = "was released" if found.checks else "is released"
+        when = "was released before" if served else "was released" if found.checks else "is released"
         notes.append(f"Nothing {when} on {found.model}@{found.stage}, so there is nothing to compare with")
         return replace(own, notes=tuple(notes))
     return _beside(project, found, champion, own, notes)

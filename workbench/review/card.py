@@ -21,8 +21,15 @@ from workbench.review.staleness import why_stale
 from workbench.review.standing import WAIVE, standing_waivers, unwaived
 
 
-def card_of(project: Project, review: Review, *, is_thorough: bool) -> ReviewCard:
-    """Return the card; ``is_thorough`` also looks at the bytes again."""
+def card_of(project: Project, review: Review, *, is_thorough: bool, again: str = "") -> ReviewCard:
+    """Return the card.
+
+    Args:
+        project: The project.
+        review: The review.
+        is_thorough: Also look at the bytes again.
+        again: Review in which the same was asked for later; a stale one needs nothing then.
+    """
     stale = why_stale(project, review, is_thorough=is_thorough)
     rule = _rule(project, review)
     shown = _with_unknown(project, review, rule)
@@ -51,13 +58,17 @@ def card_of(project: Project, review: Review, *, is_thorough: bool) -> ReviewCar
             sorted((_as_waived(report, waived) for report in shown.checks), key=lambda report: not report.is_required)
         ),
         decisions=review.decisions,
-        needed=_needed(project, shown, stale),
+        needed=_needed(project, shown, stale) if not (stale and again) else _owed(project, review),
         metrics=review.metrics,
         comments=review.comments,
         follows=review.follows,
         overridden_until=until,
         owes_post_review=is_owed(project, review),
-        remarks=(*_undescribed(review, rule), *review.remarks),
+        remarks=(
+            *((f"It was asked for again: {again}",) if stale and again else ()),
+            *_undescribed(review, rule),
+            *review.remarks,
+        ),
         checked_by=tuple(dict.fromkeys(d.principal for d, _ in signed_checks(project, review))) if is_thorough else (),
         assurance=assurance,
         names=names_of(project, *signed_request(project, review)) if assurance else "",

@@ -46,6 +46,7 @@ from workbench.review.proof.verification import verify_grant
 from workbench.review.record import NOUN, Review, find_review, read, review_id, save
 from workbench.review.staleness import are_bytes_intact, why_stale
 from workbench.review.standing import standing_waivers, unwaived
+from workbench.review.waiting import asked_again
 
 _WAITING = (ReviewState.OPEN, ReviewState.CHANGES_REQUESTED)
 
@@ -108,8 +109,11 @@ def list_reviews(project: Project) -> tuple[ReviewCard, ...]:
     The bytes of a review that waits for a decision are looked at again; those of the others only when shown.
     """
     reviews = [read(record) for record in project.journal.records(NOUN)]
-    waiting = (ReviewState.CHECKING, *_WAITING)
-    return tuple(card_of(project, review, is_thorough=review.state in waiting) for review in reviews)
+    waiting, again = (ReviewState.CHECKING, *_WAITING), asked_again(reviews)
+    return tuple(
+        card_of(project, review, is_thorough=review.state in waiting, again=again.get(review.id, ""))
+        for review in reviews
+    )
 
 
 def show_review(project: Project, review: str) -> ReviewCard:
@@ -119,7 +123,9 @@ def show_review(project: Project, review: str) -> ReviewCard:
         project: The project.
         review: Review id, or the beginning of one that no other review shares.
     """
-    return card_of(project, find_review(project, review), is_thorough=True)
+    found = find_review(project, review)
+    again = asked_again(read(record) for record in project.journal.records(NOUN))
+    return card_of(project, found, is_thorough=True, again=again.get(found.id, ""))
 
 
 def approve(project: Project, review: str, reason: str = "", at: str = "", shown: str = "") -> ReviewCard:

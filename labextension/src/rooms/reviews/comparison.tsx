@@ -105,11 +105,15 @@ function Compared(props: {
         lines={value.card}
         testId="wb-review-card"
       />
-      {value.notes.map(note => (
-        <p key={note} className="wb-Hint">
-          {note}
-        </p>
-      ))}
+      {value.notes.length > 0 && (
+        <div className="wb-Part">
+          {value.notes.map(note => (
+            <p key={note} className="wb-Hint">
+              {note}
+            </p>
+          ))}
+        </div>
+      )}
     </>
   );
 }
