@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import shutil
 import sqlite3
 import subprocess
 
@@ -12,11 +13,12 @@ from workbench.contract.reproduction import Evidence
 from workbench.data.dvc import stages
 from workbench.data.versions import snapshot, version_of
 from workbench.execute.checkout import fresh_checkout
-from workbench.execute.reproduce import reproduce, verify
+from workbench.execute.reproduce import prove, reproduce, verify
 from workbench.experiment.capture.cells import chain_of
 from workbench.experiment.capture.environment import environment, environment_lock
 from workbench.experiment.levels.facts import read_facts
 from workbench.experiment.levels.judgement import Judgement, level_from
+from workbench.experiment.levels.record import conclude, recorded
 from workbench.experiment.levels.replayed import judge_replays
 from workbench.experiment.levels.restorable import judge_inputs
 from workbench.experiment.levels.standing import fallen_levels
@@ -201,6 +203,36 @@ def test_who_asks_for_less_takes_nothing_away(versioned, tmp_path) -> None:
     assert (proof.level, proof.is_stale, read_facts(versioned, run).level) == ("R2", False, "R2")
     assert results(proof)["R2", "inputs"] == "pass"
     assert list(fallen_levels(versioned)) == []
+
+
+@pytest.mark.parametrize(("result", "level"), [("unknown", "R4"), ("fail", "R2")])
+def test_a_replay_that_came_to_no_end_takes_nothing_away(versioned, tmp_path, result, level) -> None:
+    run = make_run(versioned, tmp_path)
+
+    def concluded(**last: str):
+        judged = Judgement()
+        for name in ("R1", "R2", "R3", "R4"):
+            if name in last or "R3" not in last:
+                judged.evidence.append(Evidence(name, "replay", last.get(name, "pass"), f"{name} {last.get(name)}"))
+        return conclude(versioned, read_facts(versioned, run), judged, jobs=("jb-1",))
+
+    assert concluded().level == "R4"
+    proof = concluded(R1="pass", R2="pass", R3=result)
+    assert proof.level == level
+    assert f"R3 {result}" in [item.summary for item in proof.evidence], "it is said all the same"
+    assert read_facts(versioned, run).level == level
+    assert recorded(versioned, read_facts(versioned, run)).level == level
+
+
+def test_replays_of_earlier_are_not_named_for_one_that_could_not_begin(versioned, tmp_path) -> None:
+    """A review's check looks at the job that it has asked for, on its target and confined: never at an older one."""
+    run = make_run(versioned, tmp_path)
+    facts, judged = read_facts(versioned, run), Judgement()
+    judged.evidence += [Evidence(name, "replay", "pass", "") for name in ("R1", "R2", "R3", "R4")]
+    assert conclude(versioned, facts, judged, jobs=("jb-old",), replays=("old",)).level == "R4"
+    shutil.rmtree(versioned.root / ".dvc" / "cache" / "files")
+    proof = prove(versioned, facts, target="local", tolerance=0.0, timeout_s=60, isolation="required")
+    assert (proof.jobs, proof.replays, results(proof)["R2", "inputs"]) == ((), (), "fail")
 
 
 def test_another_package_is_named(versioned, tmp_path) -> None:

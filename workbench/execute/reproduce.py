@@ -11,6 +11,7 @@ from __future__ import annotations
 import math
 from collections.abc import Callable, Sequence
 from contextlib import ExitStack
+from dataclasses import replace
 from functools import partial
 from pathlib import Path
 
@@ -121,7 +122,10 @@ def prove(
         own = not isolation
         jobs = _restore(project, facts, judged, begin, replays=replays, timeout_s=timeout_s, is_own=own)
     done = _judge_jobs(project, facts, jobs, tolerance, judged)
-    return conclude(project, facts, judged, jobs=tuple(job.id for job in jobs), replays=tuple(r.run for r in done))
+    asked, came = tuple(job.id for job in jobs), tuple(replay.run for replay in done)
+    proof = conclude(project, facts, judged, jobs=asked, replays=came)
+    # Whoever asked for replays wants to know of those, not of earlier ones that still stand behind the level.
+    return replace(proof, jobs=asked, replays=came) if replays > 0 else proof
 
 
 def verify(project: Project, run: str) -> Reproduction:

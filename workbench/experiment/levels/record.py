@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import json
 import tempfile
-from dataclasses import asdict
+from dataclasses import asdict, replace
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
@@ -42,11 +42,14 @@ def conclude(
     """Derive the level from what was found, keep both with the run and return them.
 
     The order is evidence, journal, tag, so that a level which anybody can see has its evidence; killed in between, the
-    next verification writes the rest. Where nothing has changed since the last one, nothing is written.
+    next verification writes the rest. Where nothing has changed since the last one, nothing is written. Replays that
+    came to no end are returned and not kept where earlier ones did.
     """
     kept = stored_evidence(project, facts)
     if not judged.of_level("R2") and "R2" in kept:  # only R1 was asked for, which says nothing against what was shown
         _take_over(judged, kept["R2"])
+    unanswered = _unanswered(judged) if "R3" in kept else ()
+    judged.evidence = [item for item in judged.evidence if item not in unanswered]
     if not any(judged.of_level(level) for level in _REPLAYED):
         for level in _REPLAYED:
             if level in kept:
@@ -75,7 +78,17 @@ def conclude(
             transaction.append(EVENT, f"run:{facts.run}", data)
     if facts.level != level:
         tracking.set_tags(project, facts.run, {TAG: level})
-    return result
+    return replace(result, evidence=(*result.evidence, *unanswered))
+
+
+def _unanswered(judged: Judgement) -> tuple[Evidence, ...]:
+    """Return the evidence of replays of which one came to no end, cancelled or lost: they speak for nothing.
+
+    What earlier ones have shown stands beside them, for no figure of theirs was looked at.
+    """
+    found = judged.of_level("R3")
+    results = {item.result for item in found}
+    return found if CheckResult.UNKNOWN in results and CheckResult.FAIL not in results else ()
 
 
 def _take_over(judged: Judgement, body: dict[str, Any]) -> None:
