@@ -15,7 +15,7 @@ class StorageReport:
         bytes: What they take on the disk.
         is_freed: Whether this call freed them.
         why: Why nothing needs them, and who frees them where ``mlops gc`` does not.
-        examples: The first few, as paths relative to the project.
+        examples: The first few, as paths relative to the project where they lie in it.
     """
 
     part: str

@@ -1,11 +1,13 @@
 """What can be freed is shown, freed once and completely, and is never anything that somebody rests on."""
 
+import errno
 import json
 import os
 import shutil
 import sqlite3
 import subprocess
 import time
+from pathlib import Path
 
 import pytest
 
@@ -20,6 +22,7 @@ from workbench.experiment.store.models import register_version
 from workbench.foundation.canonical import canonical_json
 from workbench.foundation.errors import UsageError
 from workbench.foundation.lease import Lease
+from workbench.foundation.project import Project
 
 OLD = time.time() - 40 * 86_400
 
@@ -251,6 +254,31 @@ def test_dvc_objects_are_counted_and_left(project):
     (project.root / "more.dvc").write_text(f"outs:\n- md5: {names['d']}\n")
     assert "free them with: dvc gc --workspace --all-commits" in collect(project)["dvc-cache"].why
     assert all((cache / digest[:2] / digest[2:]).is_file() for digest in names.values())
+
+
+@pytest.mark.parametrize("is_other_disk", [False, True])
+def test_a_store_beside_the_project_is_freed_too(tmp_path, monkeypatch, is_other_disk):
+    (tmp_path / "project").mkdir()
+    uri = f"sqlite:///{tmp_path / 'shared' / 'mlflow.db'}"
+    (tmp_path / "shared").mkdir()
+    (tmp_path / "project" / "workbench.toml").write_text(f'[project]\nname = "p"\n[tracking]\nuri = "{uri}"\n')
+    project = Project.open(tmp_path / "project", actor="ada@example.org")
+    run = make_run(project, tmp_path, delete=True)
+    folder = artifacts(project, run).parent
+    assert folder.is_relative_to(tmp_path / "shared")
+    shown = collect(project)["deleted-runs"]
+    assert (shown.items, shown.examples) == (1, (str(folder),))
+    real = Path.rename
+
+    def rename(path, target):
+        if is_other_disk and Path(target).is_relative_to(project.root):
+            raise OSError(errno.EXDEV, "Invalid cross-device link")
+        return real(path, target)
+
+    monkeypatch.setattr(Path, "rename", rename)
+    assert collect(project, yes=True)["deleted-runs"].is_freed
+    assert list((tmp_path / "shared" / "artifacts").iterdir()) == []
+    assert collect(project)["deleted-runs"].items == 0
 
 
 def test_a_wrong_age_is_refused(project):

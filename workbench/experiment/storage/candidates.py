@@ -52,7 +52,7 @@ def deleted_runs(project: Project, age_s: float) -> Iterator[Candidate]:
 
 def orphan_artifacts(project: Project, age_s: float) -> Iterator[Candidate]:
     """Artifact folders named like a run that the store does not have, in any experiment, deleted or not."""
-    path, root = sqlite_path(project), _artifact_root(project)
+    path, root = sqlite_path(project), artifact_root(project)
     if path is None or not path.is_file() or not root.is_dir():
         return
     connection = sqlite3.connect(f"{path.as_uri()}?mode=ro", uri=True, timeout=30)
@@ -129,14 +129,15 @@ def _candidate(path: Path) -> Candidate:
     return Candidate(path, path.stat().st_mtime)
 
 
-def _artifact_root(project: Project) -> Path:
+def artifact_root(project: Project) -> Path:
+    """Return where the runs of a store that is a file keep their artifacts: beside it, which may be elsewhere."""
     path = sqlite_path(project)
     return (path.parent if path else project.state_dir) / "artifacts"
 
 
 def _own_folder(project: Project, row: RunRow) -> Path | None:
     """Return the run's folder where it lies in the project's own artifacts; nobody else's is touched."""
-    folder, root = local_folder(row.artifact_uri), _artifact_root(project)
+    folder, root = local_folder(row.artifact_uri), artifact_root(project)
     if folder is None or folder.name != "artifacts" or folder.parent.name != row.id:
         return None
     own = folder.parent

@@ -15,6 +15,7 @@ from pathlib import Path
 from workbench.contract.storage import StorageReport
 from workbench.experiment.storage.candidates import (
     Candidate,
+    artifact_root,
     deleted_runs,
     ended_jobs,
     orphan_artifacts,
@@ -80,8 +81,9 @@ def collect_garbage(project: Project, yes: bool = False, older_than_days: float 
         for _, candidates in parts:
             for candidate in candidates:
                 _discard(project, candidate)
-        with storage_errors(_bin(project)):
-            shutil.rmtree(_bin(project), ignore_errors=True)
+        for folder in _bins(project):
+            with storage_errors(folder):
+                shutil.rmtree(folder, ignore_errors=True)
         if any(report.items for report in reports):
             freed = {report.part: {"items": report.items, "bytes": report.bytes} for report in reports}
             with project.journal.transaction() as transaction:
@@ -91,7 +93,8 @@ def collect_garbage(project: Project, yes: bool = False, older_than_days: float 
 
 def _discard(project: Project, candidate: Candidate) -> None:
     """Move something into the trash; whoever has touched it meanwhile gets it back."""
-    target = _bin(project) / f"{uuid.uuid4().hex[:8]}-{candidate.path.name}"
+    folder = next(each for each in _bins(project) if candidate.path.is_relative_to(each.parent))
+    target = folder / f"{uuid.uuid4().hex[:8]}-{candidate.path.name}"
     with storage_errors(target):
         target.parent.mkdir(parents=True, exist_ok=True)
         try:
@@ -102,8 +105,9 @@ def _discard(project: Project, candidate: Candidate) -> None:
             target.rename(candidate.path)
 
 
-def _bin(project: Project) -> Path:
-    return project.state_dir / "trash"
+def _bins(project: Project) -> tuple[Path, ...]:
+    """Return where things go first: on their own disk, for nothing is renamed from one to another."""
+    return project.state_dir / "trash", artifact_root(project) / ".trash"
 
 
 def _report(
@@ -114,7 +118,7 @@ def _report(
 
 
 def _trash(project: Project, *, is_freed: bool) -> StorageReport:
-    left = sorted(_bin(project).iterdir()) if _bin(project).is_dir() else []
+    left = [path for folder in _bins(project) if folder.is_dir() for path in sorted(folder.iterdir())]
     why = "left by a call that was interrupted"
     return _summed(project, "trash", left, why, is_freed=is_freed and bool(left))
 
@@ -131,5 +135,6 @@ def _dvc(project: Project) -> StorageReport:
 
 
 def _summed(project: Project, part: str, paths: list[Path], why: str, *, is_freed: bool) -> StorageReport:
-    shown = tuple(str(path.relative_to(project.root)) for path in paths[:_EXAMPLES])
+    root = project.root
+    shown = tuple(str(path.relative_to(root) if path.is_relative_to(root) else path) for path in paths[:_EXAMPLES])
     return StorageReport(part, len(paths), sum(map(size_of, paths)), is_freed, why, shown)
