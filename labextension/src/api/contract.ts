@@ -1825,7 +1825,7 @@ export interface IStorageReport {
   readonly is_freed: boolean;
   /** Why nothing needs them, and who frees them where `mlops gc` does not. */
   readonly why: string;
-  /** The first few, as paths relative to the project. */
+  /** The first few, as paths relative to the project where they lie in it. */
   readonly examples: readonly string[];
 }
 
