@@ -16,7 +16,9 @@ import numpy as np
 import pytest
 
 from tests.review.conftest import HOLDOUT, Rows, make_rows
+from workbench.experiment.annotations import undelete_runs
 from workbench.experiment.store import tracking
+from workbench.experiment.store.client import tracking_client
 from workbench.experiment.store.models import register_version
 from workbench.foundation.errors import (
     ConflictError,
@@ -513,3 +515,22 @@ def test_events_name_no_person_in_their_payload(world, models):
     payloads = json.dumps([event.data for event in world.as_("bob").journal.events(kind="review.*")])
     assert "@example.com" not in payloads
     assert "Alice" not in payloads
+
+
+def test_a_run_that_was_deleted_is_named_and_its_review_comes_back_with_it(world, models):
+    """MLflow's own page deletes what a review rests on; a request of it would find nothing to freeze."""
+    alice = world.as_("alice")
+    review = reviews.request_review(alice, world.log_model(models.good), to="staging", wait=True)
+    reviews.approve(world.as_("bob"), review.id)
+    tracking_client(alice).delete_run(review.run)
+    card = reviews.show_review(alice, review.id)
+    assert (card.state, card.needed) == (
+        "STALE",
+        (f"the run back, which was deleted: mlops runs undelete {review.run[:8]}",),
+    )
+    with pytest.raises(IntegrityError, match="the run that made it was deleted"):
+        reviews.release_grant(alice, review.id)
+    with pytest.raises(NotFoundError, match=r"is deleted[\s\S]*mlops runs undelete"):
+        reviews.request_review(alice, review.run, to="staging")
+    undelete_runs(alice, (review.run,))
+    assert reviews.show_review(alice, review.id).state == "APPROVED"

@@ -138,6 +138,15 @@ def is_unchanged(project: Project, run: str, model: str, model_digest: str) -> b
         return False
 
 
+def is_deleted(project: Project, run: str) -> bool:
+    """Tell whether a run was deleted, which also hides its files; they are back where it is."""
+    try:
+        reader = reader_of(project)
+        return not reader.ids_with_prefix(run) and bool(reader.ids_with_prefix(run, is_deleted=True))
+    except StorageError:
+        return False
+
+
 @contextmanager
 def _model_folder(project: Project, run: str, model: str) -> Iterator[Path]:
     """Give the model's folder: in place where artifacts lie on this machine, else a copy for a moment."""
@@ -171,8 +180,16 @@ def _find(project: Project, model: str) -> tuple[RunDetail, str]:
         raise NotFoundError(
             "model-unknown", f"There is neither a finished model nor a run '{model}'", did_you_mean(model, names)
         ) from None
+    _require_there(run.card)
     _require_finished(run.card)
     return run, _choose(run.card, wanted_model)
+
+
+def _require_there(run: RunCard) -> None:
+    if run.is_deleted:
+        raise NotFoundError(
+            "run-unknown", f"Run '{run.id}' is deleted", f"bring it back: mlops runs undelete {run.id[:8]}"
+        )
 
 
 def _require_finished(run: RunCard) -> None:

@@ -17,7 +17,7 @@ from workbench.review.overridden import OVERRIDE, is_owed, override_grant, overr
 from workbench.review.policies.policy import StageRule, load_policy
 from workbench.review.policies.rules import NEVER_WAIVED
 from workbench.review.record import Review
-from workbench.review.staleness import why_stale
+from workbench.review.staleness import RUN_DELETED, why_stale
 from workbench.review.standing import WAIVE, standing_waivers, unwaived
 
 
@@ -151,6 +151,8 @@ def _with_unknown(project: Project, review: Review, rule: StageRule | None) -> R
 def _needed(project: Project, review: Review, stale: tuple[str, ...]) -> tuple[str, ...]:
     again = f"mlops review request {review.run[:8]}"
     if stale:
+        if stale == (RUN_DELETED,):  # a request would find nothing; with the run everything is as it was
+            return (f"the run back, which was deleted: mlops runs undelete {review.run[:8]}",)
         return tuple(f"a new review, because {reason}: {again}" for reason in stale)
     if review.state == ReviewState.REJECTED:
         return ("another model: this one was rejected",)

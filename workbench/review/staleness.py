@@ -6,9 +6,11 @@ from workbench.contract.status import ReviewState
 from workbench.foundation.errors import DeniedError, IntegrityError, NotFoundError, StorageError
 from workbench.foundation.project import Project
 from workbench.review.approving import why_lapsed
-from workbench.review.candidate import is_unchanged
+from workbench.review.candidate import is_deleted, is_unchanged
 from workbench.review.policies.policy import load_policy
 from workbench.review.record import Review
+
+RUN_DELETED = "the run that made it was deleted"
 
 
 def why_stale(project: Project, review: Review, *, is_thorough: bool = True) -> tuple[str, ...]:
@@ -29,7 +31,8 @@ def why_stale(project: Project, review: Review, *, is_thorough: bool = True) -> 
     if is_thorough and not are_bytes_intact(project, review):
         reasons.append("the frozen bytes in the store were changed")
     if is_thorough and not is_unchanged(project, review.run, review.model, review.model_digest):
-        reasons.append("the run's model folder is not what was frozen")
+        is_gone = is_deleted(project, review.run)
+        reasons.append(RUN_DELETED if is_gone else "the run's model folder is not what was frozen")
     return tuple(reasons)
 
 
