@@ -223,3 +223,40 @@ def test_a_waiver_of_the_past_counts_only_where_the_policy_still_allows_it(world
     write(world, now.replace('waivable = ["card"]', "waivable = []"), "strict.toml")
     (trial,) = try_policy(world.as_("bob"), "policy/strict.toml")
     assert (trial.before, trial.after, trial.reason) == ("allowed", "denied", "check card did not pass")
+
+
+PLUG_IN = """\
+[cases.{name}]
+stage = "production"
+expect = "{expect}"
+checks = {{ format = "pass", "vendor.drift" = "{result}" }}
+waived = [{waived}]
+approvals = ["bob"]
+"""
+
+
+def test_cases_name_checks_that_packages_bring(world):
+    """A policy that requires one could not be tested: every case was unknown, and naming its result was an error."""
+    write(
+        world,
+        '[stages.production]\nrequired = ["format", "vendor.drift"]\nwaivable = ["vendor.drift"]\napprovals = 1\n',
+    )
+    told = [
+        ("good", "allowed", "pass", ""),
+        ("bad", "denied", "fail", ""),
+        ("let", "allowed", "fail", '"vendor.drift"'),
+    ]
+    text = "".join(PLUG_IN.format(name=n, expect=e, result=r, waived=w) for n, e, r, w in told)
+    found = run_cases(world.as_("bob"), write(world, text, "cases.toml"))
+    assert [case.found for case in found] == ["allowed", "denied", "allowed"]
+    with pytest.raises(UsageError, match="case-value"):
+        run_cases(world.as_("bob"), write(world, text.replace('"pass"', '"passed"'), "cases.toml"))
+
+
+def test_a_class_that_no_data_card_knows_is_warned_of(world):
+    """Misspelt, it would never ask the group that guards personal data."""
+    asked = '[stages.production.groups.privacy]\nmembers = ["bob@example.com"]\nclasses = ["persnal"]\n'
+    write(world, '[stages.production]\nrequired = ["format"]\napprovals = 1\n' + asked)
+    assert ("production", "class-unknown") in codes(world)
+    write(world, '[stages.production]\nrequired = ["format"]\napprovals = 1\n' + asked.replace("persnal", "personal"))
+    assert codes(world) == set()

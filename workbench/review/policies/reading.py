@@ -8,7 +8,9 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 from workbench.contract.policy import PolicyDemand, PolicyWarning
+from workbench.data.care.card import CLASSES
 from workbench.foundation.counting import counted
+from workbench.foundation.errors import did_you_mean
 from workbench.foundation.project import Project, expanded
 from workbench.review.policies.change import adopted_digest, read_stages, why_laxer
 from workbench.review.policies.check_rules import HERE
@@ -84,7 +86,7 @@ def _people(project: Project) -> int:
 def _warnings(policy: Policy, people: int) -> Iterator[PolicyWarning]:
     before: tuple[str, StageRule] | None = None
     for stage, rule in policy.stages.items():
-        for code, message, hint in _of_stage(rule, people):
+        for code, message, hint in (*_of_stage(rule, people), *_never_asked(rule)):
             yield PolicyWarning(stage, code, message, hint)
         if before:
             for code, message in _weaker(before[0], before[1], rule):
@@ -122,6 +124,14 @@ def _of_stage(rule: StageRule, people: int) -> Iterator[tuple[str, str, str]]:
         )
     if "slices" in looked_at and not rule.slices.column:
         yield "slices-unset", "'slices' is run and names no column, so it is unknown", '[….slices] column = "…"'
+
+
+def _never_asked(rule: StageRule) -> Iterator[tuple[str, str, str]]:
+    """Yield groups that wait for a class of data which there is none of: misspelt, they would never be asked."""
+    for name, group in rule.groups.items():
+        if unknown := [each for each in group.classes if each not in CLASSES]:
+            said = f"group '{name}' is asked for data of class {', '.join(unknown)}, and no data card says that"
+            yield "class-unknown", said, did_you_mean(unknown[0], CLASSES)
 
 
 def _weaker(earlier: str, before: StageRule, rule: StageRule) -> Iterator[tuple[str, str]]:

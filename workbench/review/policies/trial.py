@@ -12,6 +12,7 @@ from collections.abc import Mapping
 from dataclasses import asdict, dataclass, fields
 from datetime import UTC, datetime
 from pathlib import Path
+from typing import Any
 
 from workbench.contract.policy import PolicyCase, PolicyTrial
 from workbench.contract.review import CheckReport
@@ -29,7 +30,7 @@ from workbench.review.judging import Case, Judged, judge
 from workbench.review.naming import names_of, signed_request
 from workbench.review.policies.policy import Policy, parse_policy, read_policy
 from workbench.review.policies.reading import policy_path
-from workbench.review.policies.rules import CHECK_NAMES, NAMES, StageRule
+from workbench.review.policies.rules import CHECK_NAMES, NAMES, StageRule, is_check_name
 from workbench.review.promotion import standing_since
 from workbench.review.proof.statement import Verdict
 from workbench.review.record import NOUN, Review, read
@@ -104,7 +105,8 @@ def run_cases(project: Project, file: Path, path: str = "") -> tuple[PolicyCase,
         UsageError: What is wrong in the file of cases, with ``file:line``.
     """
     policy, _ = read_policy(policy_path(project, path))
-    found = tuple(_judged(policy, name, case) for name, case in _read_cases(project.root / expanded(str(file))).items())
+    cases = _read_cases(project.root / expanded(str(file)))
+    found = tuple(_judged(policy, name, *case) for name, case in cases.items())
     failed = [case for case in found if not case.is_ok]
     if failed:
         said = "; ".join(f"'{c.name}' is {c.found}, not {c.expected} ({c.reason})" for c in failed[:5])
@@ -130,22 +132,37 @@ def try_policy(project: Project, path: str) -> tuple[PolicyTrial, ...]:
     return tuple(sorted(tried, key=lambda trial: trial.is_same))
 
 
-def _read_cases(path: Path) -> dict[str, _Written]:
+def _read_cases(path: Path) -> dict[str, tuple[_Written, dict[str, str]]]:
+    """Return each case and its results, of checks that packages bring too."""
     if not path.is_file():
         raise NotFoundError("cases-missing", f"There is no {path}", "write [cases.<name>] tables into it")
     raw, reader = read_toml(path)
+    brought = _without_plug_ins(raw)
     cases = _Cases(**reader.section(_Cases, raw, ())).cases
-    for name, case in cases.items():
-        _check_case(reader, name, case)
-    return cases
+    found = {name: (case, asdict(case.checks) | brought.get(name, {})) for name, case in cases.items()}
+    for name, (case, checks) in found.items():
+        _check_case(reader, name, case, checks)
+    return found
 
 
-def _check_case(reader: TomlReader, name: str, case: _Written) -> None:
+def _without_plug_ins(raw: dict[str, Any]) -> dict[str, dict[str, Any]]:
+    """Take results of checks that packages bring (``"vendor.check" = "pass"``) out of what was read, by case."""
+    cases = raw.get("cases")
+    found: dict[str, dict[str, Any]] = {}
+    for name, table in cases.items() if isinstance(cases, dict) else ():
+        checks = table.get("checks") if isinstance(table, dict) else None
+        if isinstance(checks, dict):
+            known = [key for key in checks if is_check_name(key) and key not in CHECK_NAMES]
+            found[name] = {key: checks.pop(key) for key in known}
+    return found
+
+
+def _check_case(reader: TomlReader, name: str, case: _Written, checks: Mapping[str, str]) -> None:
     results = [result.value for result in CheckResult if result is not CheckResult.WAIVED]
     for key, found, known in (
         ("expect", (case.expect,), [judged.value for judged in Judged]),
-        ("checks", tuple(asdict(case.checks).values()), results),
-        ("waived", case.waived, list(CHECK_NAMES)),
+        ("checks", tuple(checks.values()), results),
+        ("waived", tuple(check for check in case.waived if not is_check_name(check)), list(CHECK_NAMES)),
         ("names", (case.names,), list(NAMES)),
     ):
         for word in found:
@@ -158,9 +175,9 @@ def _check_case(reader: TomlReader, name: str, case: _Written) -> None:
                 )
 
 
-def _judged(policy: Policy, name: str, written: _Written) -> PolicyCase:
+def _judged(policy: Policy, name: str, written: _Written, checks: Mapping[str, str]) -> PolicyCase:
     shared = {item.name: getattr(written, item.name) for item in fields(Case)}
-    case = Case(**{**shared, "checks": asdict(written.checks)})
+    case = Case(**{**shared, "checks": checks})
     found, reason = judge(policy.rule(written.stage), case)
     return PolicyCase(name, written.stage, written.expect, found.value, found == written.expect, reason)
 
