@@ -250,6 +250,24 @@ def test_a_forged_or_missing_checkpoint_is_told(project, tmp_path):
     assert gone.value.code == "checkpoint-gone"
 
 
+def test_two_checkpoints_of_one_moment_are_no_gap(project, tmp_path):
+    """A cron job and CI look, both see the same newest one, and each writes its own: nothing was taken away."""
+    archive, late = tmp_path / "archive", tmp_path / "late"
+    make_checkpoint(project, str(archive))
+    shutil.copytree(archive, late)
+    for place in (archive, late):
+        happen(project)
+        newest = make_checkpoint(project, str(place))
+    for name in (newest.name, f"{newest.name}.sig"):
+        shutil.copy(late / name, archive / name)
+    assert verify_journal(project, str(archive)).checkpoints == 3
+    happen(project)
+    make_checkpoint(project, str(archive))
+    (archive / newest.name).unlink()
+    with pytest.raises(IntegrityError, match="checkpoint-gone"):
+        verify_journal(project, str(archive))
+
+
 def test_a_key_nobody_listed_signs_but_proves_only_with_its_own_list(project, tmp_path):
     key = tmp_path / "auditor"
     public = create_key(key, comment="auditor")

@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import os
+from pathlib import Path
+
 import pytest
 
-from workbench.foundation.errors import ConflictError, NotFoundError, UsageError
+from workbench.foundation.errors import ConflictError, NotFoundError, UsageError, WorkbenchError
 from workbench.project.audit import verify_journal
 from workbench.project.audit_erasure import erase_payload
 from workbench.review import reviews
@@ -50,3 +53,21 @@ def test_what_releases_are_verified_from_is_not_erased(world, models, monkeypatc
         erase_payload(alice, 10_000, "please")
     with pytest.raises(UsageError, match="reason-missing"):
         erase_payload(alice, event.seq, " ")
+
+
+def test_a_comment_whose_statement_cannot_be_removed_is_not_erased_by_half(world, models, monkeypatch):
+    """Erased once, the event no longer knows which statement says it again: it would lie in the store for ever."""
+    monkeypatch.setattr("workbench.review.checking._ALWAYS", ("format",))
+    (world.root / "policy" / "gate.toml").write_text(POLICY)
+    alice, bob = world.as_("alice"), world.as_("bob")
+    review = reviews.request_review(alice, world.log_model(models.good), wait=True)
+    comment(bob, review.id, "ask Taro Yamada about row 7")
+    (event,) = bob.journal.events(kind="review.commented")
+    statement = bob.store.path_of(event.data["statement_digest"])
+    with monkeypatch.context() as patch:
+        patch.setattr(Path, "unlink", lambda *_, **__: os.rename(world.root / "gone", world.root / "away"))
+        with pytest.raises((WorkbenchError, OSError)):
+            erase_payload(bob, event.seq, "asked for by the person")
+    assert statement.is_file()
+    erase_payload(bob, event.seq, "asked for by the person")
+    assert not statement.exists()

@@ -7,7 +7,7 @@ same. What the gate verifies releases from is never erased: without it nothing c
 from __future__ import annotations
 
 from workbench.contract.project import ErasedPayload
-from workbench.foundation.errors import ConflictError, NotFoundError, UsageError
+from workbench.foundation.errors import ConflictError, NotFoundError, UsageError, storage_errors
 from workbench.foundation.journal import ERASED, KEPT_KINDS
 from workbench.foundation.project import Project
 
@@ -49,6 +49,9 @@ def erase_payload(project: Project, seq: int, reason: str) -> ErasedPayload:
                 for each in record.body.get("comments", [])
             ]
             change.put(noun, name, record.state, {**record.body, "comments": comments}, expect=record.revision)
-    if event.kind == "review.commented" and (statement := str(event.data.get("statement_digest", ""))):
-        project.store.path_of(statement).unlink(missing_ok=True)  # the comment's own statement says it again
+        statement = str(event.data.get("statement_digest", "")) if event.kind == "review.commented" else ""
+        if statement:  # The comment's own statement says it again. Within: afterwards nothing would know it by name.
+            path = project.store.path_of(statement)
+            with storage_errors(path):
+                path.unlink(missing_ok=True)
     return ErasedPayload(seq, event.kind, event.subject, event.data_digest)

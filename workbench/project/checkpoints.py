@@ -146,12 +146,15 @@ def check_signature(signed: Signed, allowed: AllowedSigners) -> None:
 
 
 def _check_row(found: tuple[Signed, ...]) -> None:
-    """Refuse a row with a gap: each names the one before it by digest."""
-    before = ""
+    """Refuse a row with a gap: each names one before it by digest, or none where it was the first.
+
+    Two that were made at the same moment name the same one; neither is the other's fault.
+    """
+    before = {""}
     for signed in found:
-        if signed.previous != before:
+        if signed.previous not in before:
             raise IntegrityError("checkpoint-gone", f"A checkpoint before {signed.name} was removed or replaced", _KEEP)
-        before = digest_bytes(signed.data)
+        before.add(digest_bytes(signed.data))
 
 
 def _check_passes(journal: Journal, head: Head) -> None:
