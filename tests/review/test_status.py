@@ -14,10 +14,10 @@ from workbench.review import reviews
 POLICY = "[stages.production]\nrequired = [{required}]\napprovals = 1\n"
 
 
-def ask(world, review: str, *, junit: str = "out/gate.xml") -> subprocess.CompletedProcess[str]:
+def ask(world, review: str, *, junit: str = "out/gate.xml", folder: str = ".") -> subprocess.CompletedProcess[str]:
     command = [sys.executable, "-m", "workbench.doors.cli", "review", "status", review, "--junit", junit, "--json"]
     env = {**os.environ, "WORKBENCH_ACTOR": "alice@example.com"}
-    return subprocess.run(command, cwd=world.root, capture_output=True, text=True, check=False, env=env)
+    return subprocess.run(command, cwd=world.root / folder, capture_output=True, text=True, check=False, env=env)
 
 
 def asked(world, models, required: str) -> str:
@@ -63,3 +63,10 @@ def test_the_exit_code_says_what_stands_in_the_way(world, models, monkeypatch, g
     assert found == outcome
     assert int(suite.get("tests")) == len(suite)
     assert int(suite.get("failures")) + int(suite.get("errors")) == len(outcome)
+
+
+def test_the_report_is_written_where_one_stands_as_other_files_are(world, models):
+    review = asked(world, models, '"format"')
+    (world.root / "ci").mkdir()
+    assert ask(world, review, junit="gate.xml", folder="ci").returncode == 4
+    assert ((world.root / "ci" / "gate.xml").is_file(), (world.root / "gate.xml").exists()) == (True, False)

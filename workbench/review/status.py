@@ -5,7 +5,6 @@
 
 from __future__ import annotations
 
-from pathlib import Path
 from xml.etree.ElementTree import Element, SubElement, indent, tostring
 
 from workbench.contract.review import ReviewCard, ReviewStatus
@@ -36,7 +35,7 @@ def review_status(project: Project, review: str, junit: str = "") -> ReviewStatu
     except WorkbenchError as refused:
         error = refused
     if junit:
-        write_atomic(Path(project.root / expanded(junit)), junit_xml(card, error))
+        write_atomic(expanded(junit).absolute(), junit_xml(card, error))
     if error is not None:
         raise error
     return ReviewStatus(
