@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import re
 import shutil
 import signal
 import sqlite3
@@ -534,3 +535,24 @@ def test_a_run_that_was_deleted_is_named_and_its_review_comes_back_with_it(world
         reviews.request_review(alice, review.run, to="staging")
     undelete_runs(alice, (review.run,))
     assert reviews.show_review(alice, review.id).state == "APPROVED"
+
+
+def test_hints_ask_for_the_same_model_and_stage_again(world, models):
+    """The command that mends it is run as it stands, also of a run with two models, for another stage."""
+    alice = world.as_("alice")
+    run = world.log_model(models.good)
+    tracking.log_artifacts(alice, run, models.better, "models/second")
+    tracking.set_tags(alice, run, {"workbench.models": '["faults", "second"]'})
+    review = reviews.request_review(alice, f"{run}/faults", to="staging", wait=True)
+    gate = world.root / "policy" / "gate.toml"
+    gate.write_text(gate.read_text() + "# another byte\n")
+    (needed,) = reviews.show_review(alice, review.id).needed
+    command = needed.partition("mlops review request ")[2]
+    with pytest.raises(DeniedError) as refused:
+        reviews.approve(world.as_("bob"), review.id)
+    assert refused.value.hint.endswith(f"mlops review request {command}")
+    with pytest.raises(DeniedError, match=re.escape(f"mlops review request {command}")):
+        reviews.release_grant(alice, review.id)
+    what, flag, stage = command.split()
+    again = reviews.request_review(alice, what, **{flag.removeprefix("--"): stage}, wait=True)
+    assert (again.model, again.stage, again.model_digest) == (review.model, "staging", review.model_digest)

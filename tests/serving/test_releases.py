@@ -347,5 +347,5 @@ def test_nobody_goes_back_to_an_override_that_ended_or_was_rejected(site, kit, t
     reject(reviewer(site), review, "it was no good")
     with pytest.raises(DeniedError, match="review-rejected") as caught:
         roll_back(site.project, CHANNEL, to="v1")
-    assert caught.value.hint.endswith(f"mlops review request {find_review(site.project, review).run}")
+    assert caught.value.hint.endswith(f"mlops review request {find_review(site.project, review).asked_as}")
     assert states(site)[0] == (2, "CURRENT")

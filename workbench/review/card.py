@@ -149,7 +149,7 @@ def _with_unknown(project: Project, review: Review, rule: StageRule | None) -> R
 
 
 def _needed(project: Project, review: Review, stale: tuple[str, ...]) -> tuple[str, ...]:
-    again = f"mlops review request {review.run[:8]}"
+    again = f"mlops review request {review.asked_as}"
     if stale:
         if stale == (RUN_DELETED,):  # a request would find nothing; with the run everything is as it was
             return (f"the run back, which was deleted: mlops runs undelete {review.run[:8]}",)

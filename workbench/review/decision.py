@@ -242,7 +242,7 @@ def check_is_genuine(project: Project, review: Review) -> None:
         raise IntegrityError(
             "review-changed",
             f"{review.id} is not what the journal's events say",
-            f"mlops audit verify, then: mlops review request {review.run}",
+            f"mlops audit verify, then: mlops review request {review.asked_as}",
         )
 
 
@@ -270,7 +270,7 @@ def check_is_current(project: Project, review: Review, closed: Collection[str] =
         ConflictError: ``review-closed``: it is in one of these states.
         DeniedError: ``review-stale``.
     """
-    again = f"request it again: mlops review request {review.run}"
+    again = f"request it again: mlops review request {review.asked_as}"
     if review.state in closed:
         raise ConflictError("review-closed", f"{review.id} is {review.state} already", again)
     if reasons := why_stale(project, review):
@@ -339,7 +339,7 @@ def check_evidence(project: Project, review: Review, rule: StageRule) -> None:
         raise UnknownResultError(
             "check-unknown",
             f"Required check {', '.join(unknown)} has no result; unknown is not pass",
-            f"run the checks again: mlops review request {review.run}",
+            f"run the checks again: mlops review request {review.asked_as}",
         )
     if blocking:
         raise DeniedError(

@@ -16,6 +16,7 @@ from workbench.foundation.errors import WorkbenchError
 from workbench.foundation.finding import find_by_beginning
 from workbench.foundation.journal import Record, Transaction
 from workbench.foundation.project import Project
+from workbench.review.proof.request import asked_as
 
 NOUN = "review"
 _LATER = ("request_digest", "producers", "traits", "follows", "undescribed", "remarks")
@@ -77,6 +78,11 @@ class Review:
     def subject(self) -> str:
         """What its events are about: ``review:rv-…``."""
         return f"{NOUN}:{self.id}"
+
+    @property
+    def asked_as(self) -> str:
+        """What asks for it again behind ``mlops review request``: its run and model, and its stage."""
+        return asked_as(f"{self.run[:12]}/{self.model}", self.stage)
 
     @property
     def involved(self) -> tuple[str, ...]:

@@ -194,7 +194,7 @@ def release_grant(project: Project, review: str) -> Grant:
         IntegrityError: Bytes, record or signatures are not what was approved.
     """
     found = find_review(project, review)
-    again = f"request a review of what is there now: mlops review request {found.run}"
+    again = f"request a review of what is there now: mlops review request {found.asked_as}"
     if found.state == ReviewState.REJECTED:
         raise DeniedError("review-rejected", f"{found.id} was rejected: {found.decisions[-1].reason}", again)
     if not are_bytes_intact(project, found):
@@ -236,7 +236,7 @@ def renewed_grant(project: Project, grant: Grant) -> Grant:
         raise DeniedError(
             "review-rejected",
             f"{found.id} was rejected: {found.decisions[-1].reason}",
-            f"request a review of what is there now: mlops review request {found.run}",
+            f"request a review of what is there now: mlops review request {found.asked_as}",
         )
     try:
         return _approved_grant(project, found, load_policy(project))
@@ -251,7 +251,7 @@ def _approved_grant(project: Project, found: Review, policy: Policy) -> Grant:
         raise PendingError("checks-running", f"{found.id} is being checked", f"mlops review show {found.id}")
     check_evidence(project, found, rule)
     if changes := asks_for_changes(project, found):
-        again = f"request a review of what is there now: mlops review request {found.run}"
+        again = f"request a review of what is there now: mlops review request {found.asked_as}"
         raise PendingError(
             "changes-requested",
             f"{changes[0]} asked for changes on {found.id}",

@@ -17,6 +17,7 @@ from workbench.review.proof.demands import check_groups, end_of_approval
 from workbench.review.proof.grant import Grant, check_is_other, involved_in, read_request, waiver_list
 from workbench.review.proof.names import check_names
 from workbench.review.proof.persons import Person, signer_of
+from workbench.review.proof.request import asked_as
 from workbench.review.proof.statement import Statement, Verdict, verify_decision
 from workbench.review.proof.waiver import Waiver, check_is_waivable, verify_waiver
 
@@ -139,7 +140,7 @@ def _check_binding(statement: Statement | Waiver, grant: Grant) -> None:
             raise IntegrityError(
                 "grant-mismatch",
                 f"The {kind} is about another {name.replace('_', ' ')} than the release",
-                f"request a review of these bytes: mlops review request {grant.model}",
+                f"request a review of these bytes: mlops review request {asked_as(grant.model, grant.stage)}",
             )
     wanted = digest_bytes(grant.request.encode()) if grant.request else ""
     if isinstance(statement, Statement) and statement.request_digest != wanted:

@@ -12,7 +12,7 @@ from typing import Any
 from workbench.foundation.errors import DeniedError, IntegrityError
 from workbench.foundation.identity import AllowedSigners
 from workbench.review.proof.persons import Person, person_of
-from workbench.review.proof.request import Request, parse_request
+from workbench.review.proof.request import Request, asked_as, parse_request
 
 
 @dataclass(frozen=True)
@@ -105,7 +105,7 @@ def read_request(grant: Grant) -> Request | None:
             raise IntegrityError(
                 "grant-mismatch",
                 f"The request is about another {name.replace('_', ' ')} than the release",
-                f"request a review of these bytes: mlops review request {grant.model}",
+                f"request a review of these bytes: mlops review request {asked_as(grant.model, grant.stage)}",
             )
     return request
 

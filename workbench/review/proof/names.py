@@ -23,7 +23,7 @@ from workbench.foundation.identity import AllowedSigners
 from workbench.review.proof.deed import DeedKind, verify_deed
 from workbench.review.proof.grant import Grant, read_request
 from workbench.review.proof.persons import Person, person_of, signer_of
-from workbench.review.proof.request import parse_request
+from workbench.review.proof.request import asked_as, parse_request
 
 
 def check_names(grant: Grant, allowed: AllowedSigners) -> Person:
@@ -41,10 +41,11 @@ def check_request(text: str, signature: str, allowed: AllowedSigners) -> Person:
     """Refuse a request whose names are only claimed; return who signed it, and raise what :func:`check_names` does."""
     request = parse_request(text.encode("utf-8", "surrogatepass")) if text else None
     if request is None or not signature:
+        again = asked_as(f"{request.run}/{request.model}", request.stage) if request else "<model>"
         raise DeniedError(
             "request-unsigned",
             "Names have to be signed for here, and nobody signed the request",
-            f"with a key of policy/reviewers: mlops review request {request.run if request else '<model>'}",
+            f"with a key of policy/reviewers: mlops review request {again}",
         )
     verify_deed(text, signature, allowed, DeedKind.REQUEST)
     signer = signer_of(allowed, request.requester, signature)

@@ -12,6 +12,7 @@ from workbench.foundation.errors import DeniedError, IntegrityError
 from workbench.foundation.store import Store
 from workbench.review.policies.rules import StageRule
 from workbench.review.proof.grant import Grant
+from workbench.review.proof.request import asked_as
 from workbench.review.proof.waiver import parse_waiver
 
 
@@ -38,7 +39,7 @@ def check_reports(grant: Grant, store: Store, rules: tuple[StageRule, ...]) -> N
         reports = json.loads(store.read(grant.evidence_digest))
         passed = {str(report["name"]) for report in reports if report["result"] == CheckResult.PASS}
     except (ValueError, KeyError, TypeError, RecursionError) as error:
-        again = f"request a new review: mlops review request {grant.model}"
+        again = f"request a new review: mlops review request {asked_as(grant.model, grant.stage)}"
         raise IntegrityError("evidence-changed", f"The checks of {grant.review} cannot be read", again) from error
     if lacking := sorted(required - waived - passed):
         raise DeniedError(

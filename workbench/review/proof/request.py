@@ -31,6 +31,8 @@ _TEXTS = (
 )
 _LISTS = ("producers", "traits", "dataset_versions")
 _TABLES = ("params", "seeds")
+_UNSAID = "production"
+"""The stage that a request is for where it names none."""
 
 
 @dataclass(frozen=True)
@@ -112,3 +114,8 @@ def parse_request(data: bytes) -> Request:
 
 def _is_texts(value: object) -> bool:
     return isinstance(value, list) and all(isinstance(item, str) for item in value)
+
+
+def asked_as(what: str, stage: str) -> str:
+    """Return what stands behind ``mlops review request``: without its stage it would be asked for to another one."""
+    return what if stage == _UNSAID else f"{what} --to {stage}"
