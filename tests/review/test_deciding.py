@@ -24,6 +24,7 @@ from workbench.review.comments import comment
 from workbench.review.drafts import show_draft
 from workbench.review.overridden import owed_reviews
 from workbench.review.people import add_reviewer
+from workbench.review.policies.adoption import propose_policy, sign_policy
 from workbench.review.policies.policy import load_policy
 from workbench.review.policies.reviewers import load_reviewers
 from workbench.review.proof import statement
@@ -385,6 +386,24 @@ class TestBreakGlass:
         if planted == "forgotten":
             with pytest.raises(IntegrityError, match="review-changed"):
                 post_review(bob, review.id, "it was right to do so at night")
+
+    def test_a_debt_is_paid_though_its_stage_is_gone_and_is_named_until_then(self, world, models):
+        """Else it would be red for ever: there is no stage to override again, and nobody could look."""
+        night = PLAIN.replace("production", "night") + '[stages.night.break_glass]\nmembers = ["carol@example.com"]\n'
+        policy(world, PLAIN + night)
+        review = asked(world, models, to="night")
+        alice, bob, carol = (world.as_(name) for name in ("alice", "bob", "carol"))
+        override(carol, review.id, LONG)
+        policy(world, PLAIN)
+        propose_policy(alice, "nobody works at night any more")
+        sign_policy(bob, "so it is")
+        card = reviews.show_review(alice, review.id)
+        assert (card.state, card.needed[-1]) == (
+            "STALE",
+            f"somebody to look at what was overridden: mlops review post-review {review.id}",
+        )
+        assert not post_review(bob, review.id, LONG).owes_post_review
+        assert owed_reviews(alice) == ()
 
     def test_only_whom_policy_names_with_a_reason(self, world, models):
         policy(world, self.GLASS)

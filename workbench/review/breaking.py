@@ -26,7 +26,7 @@ from workbench.review.overridden import (
     standing_override,
     unseen_overrides,
 )
-from workbench.review.policies.policy import StageRule, load_policy
+from workbench.review.policies.policy import StageRule, load_policy, parse_policy
 from workbench.review.policies.reviewers import load_reviewers
 from workbench.review.proof.deed import Deed, DeedKind, build_deed, verify_deed
 from workbench.review.proof.grant import check_is_other
@@ -146,8 +146,16 @@ def draft_post_review(project: Project, review: Review, *, reason: str, at: str)
     return Deed(DeedKind.POST_REVIEW, review.model, review.model_digest, project.actor, at, facts)
 
 
+def _rule_of(project: Project, review: Review) -> StageRule:
+    """Return the stage's rule; of a stage that is gone since, the one that was overridden, or its debt would stay."""
+    try:
+        return load_policy(project).rule(review.stage)
+    except NotFoundError:
+        return parse_policy(project.store.read(review.policy_digest)).rule(review.stage)
+
+
 def _post_review(project: Project, review: Review, reason: str, at: str, shown: str) -> None:
-    rule = load_policy(project).rule(review.stage)
+    rule = _rule_of(project, review)
     check_is_genuine(project, review)
     deed = draft_post_review(project, review, reason=reason, at=at)
     signer = check_signer(project, review, rule, (DeedKind.POST_REVIEW.namespace,))

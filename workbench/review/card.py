@@ -152,10 +152,11 @@ def _needed(project: Project, review: Review, stale: tuple[str, ...]) -> tuple[s
     again = f"mlops review request {review.asked_as}"
     if stale:
         if stale == (RUN_DELETED,):  # a request would find nothing; with the run everything is as it was
-            return (f"the run back, which was deleted: mlops runs undelete {review.run[:8]}",)
-        return tuple(f"a new review, because {reason}: {again}" for reason in stale)
+            back = f"the run back, which was deleted: mlops runs undelete {review.run[:8]}"
+            return (back, *_owed(project, review))
+        return (*(f"a new review, because {reason}: {again}" for reason in stale), *_owed(project, review))
     if review.state == ReviewState.REJECTED:
-        return ("another model: this one was rejected",)
+        return ("another model: this one was rejected", *_owed(project, review))
     if review.state == ReviewState.APPROVED:
         return _owed(project, review)
     if review.state == ReviewState.CHECKING and not review.checks:
