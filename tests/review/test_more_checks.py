@@ -387,6 +387,7 @@ ERROR = {"output_type": "error", "ename": "ValueError", "evalue": "no", "traceba
         ([cell("x = 1", 1, ERROR)], "cell 1 ends in ValueError"),
         ([cell("x = 1", 1, STREAM)], "GitHub token in the output of cell 1"),
         ([cell(f"key = '{TOKEN}'", 1)], "GitHub token in the source of cell 1"),
+        ([cell("x = 1", 1), {"cell_type": "markdown", "source": ["Use\n", TOKEN]}], "GitHub token in a cell of text"),
     ],
 )
 def test_hygiene_names_what_is_unclean(world, check, models, tmp_path, cells, says):  # noqa: PLR0917 - fixtures

@@ -59,6 +59,7 @@ def look(given: Material) -> Outcome:
     errors = [f"cell {i} ends in {error}" for i, cell in enumerate(cells, 1) for error in _errors(cell)]
     errors += [f"cell {index} failed" for index in given.values["failed"] if not is_executed]
     secrets = [f"{name} in {place} of cell {i}" for i, c in enumerate(cells, 1) for name, place in _secrets(c)]
+    secrets += [f"{name} in a cell of text" for text in _texts(data) for name in find_secrets(text)]
     faults = [*secrets, *errors, *order]
     figures = {"cells": len(cells), "secrets": len(secrets), "errors": len(errors), "out_of_order": len(order)}
     evidence = {"notebook": path, "faults": faults, "chain": chain}
@@ -94,6 +95,12 @@ def _code_cells(data: bytes) -> list[dict[str, Any]]:
         return [cell for cell in cells if cell["cell_type"] == "code"]
     except (ValueError, KeyError, TypeError, RecursionError) as error:
         raise UnknownResultError("notebook-unreadable", f"The notebook cannot be read: {error}", _RUN_AGAIN) from error
+
+
+def _texts(data: bytes) -> list[str]:
+    """Return what stands between the code: whoever reads the notebook reads that too."""
+    cells = json.loads(data)["cells"]
+    return [_text(cell.get("source")) for cell in cells if cell["cell_type"] != "code"]
 
 
 def _order_faults(cells: list[dict[str, Any]], notebook: bytes, chain: str) -> list[str]:
