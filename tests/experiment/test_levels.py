@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import json
 import shutil
 import sqlite3
@@ -300,6 +301,31 @@ def test_of_somebody_elses_run_no_file_outside_of_the_checkout_is_hashed(version
         assert not judge_inputs(facts, versioned.root, judged, is_own=is_own)
         found = [item.found for item in judged.mismatches]
         assert found == ([digest_file(secret)] if is_own else ["missing"])
+
+
+def test_submodules_are_in_a_checkout_too(versioned, tmp_path_factory) -> None:
+    inner, outer = tmp_path_factory.mktemp("inner"), tmp_path_factory.mktemp("outer")
+    for root in (inner, outer):
+        other = dataclasses.replace(versioned, root=root)
+        git(other, "init", "--quiet")
+        (root / "helper.py").write_text(f"NAME = '{root.name}'\n")
+        if root == outer:
+            git(other, "-c", "protocol.file.allow=always", "submodule", "--quiet", "add", str(inner), "deep 深")
+        git(other, "add", "--all")
+        git(other, "commit", "--quiet", "-m", "x")
+    allow = ("-c", "protocol.file.allow=always", "submodule", "--quiet")
+    git(versioned, *allow, "add", str(outer), "lib")
+    git(versioned, *allow, "update", "--init", "--recursive")
+    git(versioned, "commit", "--quiet", "-m", "with a submodule")
+    commit = git(versioned, "rev-parse", "HEAD")
+    (versioned.root / "lib" / "helper.py").write_text("NAME = 'changed'\n")
+    with fresh_checkout(versioned, commit, (), is_whole=False) as checkout:
+        assert (checkout / "lib" / "helper.py").read_text() == f"NAME = '{outer.name}'\n"
+        assert (checkout / "lib" / "deep 深" / "helper.py").read_text() == f"NAME = '{inner.name}'\n"
+    git(versioned, "submodule", "--quiet", "deinit", "--force", "lib")
+    with pytest.raises(UnknownResultError, match="submodule lib"), fresh_checkout(versioned, commit, (), is_whole=True):
+        pass
+    assert not list((versioned.state_dir / "replays").iterdir())
 
 
 def test_data_is_not_laid_out_through_a_link_that_leads_out_of_the_checkout(versioned, tmp_path_factory):

@@ -23,6 +23,9 @@ from workbench.foundation.errors import IntegrityError, UnknownResultError
 from workbench.foundation.lease import Lease, inspect_lease
 from workbench.foundation.project import Project
 
+_SUBMODULE = "160000 "
+"""Mode of a submodule in what Git lists of a tree."""
+
 
 def not_replayable(reason: str, hint: str) -> UnknownResultError:
     """Return the error that says why a run cannot be replayed."""
@@ -68,12 +71,32 @@ def _check_out(project: Project, commit: str, folder: Path) -> Path:
         quiet = ("-c", "core.hooksPath=/dev/null", "-c", "advice.detachedHead=false")
         _git(project.root, *quiet, "clone", "--quiet", "--shared", "--no-checkout", "--template=", top, str(folder))
         _git(folder, *quiet, "checkout", "--quiet", "--detach", commit)
+        _check_out_submodules(Path(top), folder, quiet)
     except FileNotFoundError:
         raise not_replayable("Git is not installed", "install git") from None
     except subprocess.CalledProcessError as error:
         reason = (error.stderr.strip().splitlines() or ["Git failed"])[-1]
         raise not_replayable(f"commit {commit[:12]}: {reason}", f"git fetch; git show {commit[:12]}") from error
     return folder / prefix if prefix else folder
+
+
+def _check_out_submodules(top: Path, folder: Path, quiet: tuple[str, ...]) -> None:
+    """Fill the submodules of a checkout, and theirs, out of those of the repository; nothing is fetched.
+
+    Raises:
+        UnknownResultError: ``not-replayable``: one is not checked out in the repository.
+    """
+    for line in _git(folder, "ls-tree", "-r", "-z", "--full-tree", "HEAD").split("\0"):
+        facts, _, path = line.partition("\t")
+        if not facts.startswith(_SUBMODULE):
+            continue
+        if not (top / path / ".git").exists():
+            raise not_replayable(f"its submodule {path} is not here", "git submodule update --init --recursive")
+        commit = facts.split()[2]
+        clone = (*quiet, "clone", "--quiet", "--shared", "--no-checkout", "--template=", str(top / path))
+        _git(folder, *clone, str(folder / path))
+        _git(folder / path, *quiet, "checkout", "--quiet", "--detach", commit)
+        _check_out_submodules(top / path, folder / path, quiet)
 
 
 def _lay_out_data(project: Project, checkout: Path, versions: Collection[str], *, is_whole: bool) -> None:
