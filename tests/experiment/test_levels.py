@@ -197,6 +197,15 @@ def test_a_figure_that_is_changed_afterwards_makes_its_evidence_stale(versioned,
     assert "was changed" in reason
 
 
+def test_the_hint_for_a_project_without_git_makes_a_repository(project, tmp_path) -> None:
+    run = start_run(project, source="a.ipynb")
+    finish_run(project, run, "FINISHED")
+    proof = verify(project, run)
+    hints = {(item.level, item.name): item.hint for item in proof.evidence}
+    assert "mlops init" in hints["R1", "code"], "which tells Git what to leave out, too"
+    assert "mlops init" in hints["R2", "inputs"]
+
+
 def test_who_asks_for_less_takes_nothing_away(versioned, tmp_path) -> None:
     run = make_run(versioned, tmp_path)
     assert verify(versioned, run).level == "R2"

@@ -21,7 +21,7 @@ from workbench.contract.reproduction import Reproduction
 from workbench.contract.status import CheckResult, JobState, RunState
 from workbench.execute.checkout import fresh_checkout, not_replayable
 from workbench.execute.replay import await_replays, dataset_versions, require_same_code, start_replay
-from workbench.experiment.levels.clean import judge_clean
+from workbench.experiment.levels.clean import FIRST_COMMIT, judge_clean
 from workbench.experiment.levels.facts import RunFacts, read_facts
 from workbench.experiment.levels.judgement import LEVELS, Judgement
 from workbench.experiment.levels.record import conclude, recorded
@@ -204,7 +204,7 @@ def _restore(
 
 def _require_commit(facts: RunFacts) -> None:
     if not facts.commit:
-        raise not_replayable("it has no Git commit", _COMMIT)
+        raise not_replayable("it has no Git commit", FIRST_COMMIT)
 
 
 def _require_replayable(facts: RunFacts, checkout: Path, *, is_same: bool) -> None:

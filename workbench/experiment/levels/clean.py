@@ -13,6 +13,7 @@ from workbench.foundation.counting import by_count
 from workbench.foundation.project import Project
 
 _AGAIN = "restart the kernel, run all cells, or run it as a job: mlops run"
+FIRST_COMMIT = "put the project into Git (mlops init -t blank, then git add -A && git commit), and run again"
 _COMMIT = "commit everything (git add -A && git commit), then run again"
 
 
@@ -63,7 +64,7 @@ def _judge_code(project: Project, facts: RunFacts, judged: Judgement) -> None:
     A notebook that is open differs from its commit as soon as a cell has an output, so what counts of it are its cells.
     """
     if not facts.commit:
-        judged.failed("R1", "code", "The run names no Git commit", _COMMIT)
+        judged.failed("R1", "code", "The run names no Git commit", FIRST_COMMIT)
         return
     others = None if facts.changed is None else facts.changed - {facts.source}
     if facts.is_dirty and others is None:
