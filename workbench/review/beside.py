@@ -133,11 +133,11 @@ def _serves_now(review: Review, champion: Record | None, served: Record | None) 
     """Say what is served now, where it is something else than what the candidate is compared with."""
     if served is None or (champion and champion.body["model_digest"] == served.body["model_digest"]):
         return
-    version = f"Version {served.body['version']} of {review.model}@{review.stage}"
+    version, channel = served.body["version"], f"{review.model}@{review.stage}"
     if served.body["model_digest"] == review.model_digest:
-        yield f"{version} is served now: this candidate"
+        yield f"Version {version} of {channel} is served now: this candidate"
     else:
-        yield f"{version} is served now; the candidate was checked against what was served before"
+        yield f"Version {version} of {channel} is served now; the candidate was checked against what was served before"
 
 
 def _review_of(project: Project, champion: Record) -> Review | None:
