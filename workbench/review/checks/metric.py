@@ -107,9 +107,11 @@ def _judge(given: CheckInput, found: Comparison, attempts: int, seen: SandboxRes
     result = CheckResult.PASS if is_enough and reaches else CheckResult.FAIL
     other = "the served model's" if given.champion_digest else "always the majority's"
     level = f"{found.confidence * 100:.4g} %"
+    gain = found.difference.estimate
+    how = f"better by {gain:.4f}" if gain >= 0 else f"worse by {-gain:.4f}"
     summary = (
         f"{manifest.metric} {found.candidate.estimate:.4f} against {other} {found.baseline.estimate:.4f} on "
-        f"{found.rows:,} rows: better by {found.difference.estimate:+.4f}, {level} interval "
+        f"{found.rows:,} rows: {how}, {level} interval "
         f"[{found.difference.low:+.4f}, {found.difference.high:+.4f}], which has to stay {bound}{minimum}"
     )
     figures: dict[str, float] = {
