@@ -206,6 +206,7 @@ def test_metric_compares_with_the_model_that_is_served(run, models):
     ask = MetricRule(margin=0.01, resamples=1000)
     worse = run("metric", models.worse, champion=models.good, rule=ask)
     assert (worse.result, worse.figures["high"] < 0) == ("fail", True)
+    assert f"rows: worse by {-worse.figures['estimate']:.4f}, " in worse.summary
     assert run("metric", models.better, champion=models.worse, rule=ask).result == "pass"
     assert (
         run("metric", models.better, champion=models.worse, rule=replace(ask, comparison="superior")).result == "pass"
