@@ -128,10 +128,10 @@ def test_both_languages_have_the_same_words_with_the_same_blanks():
 def test_what_passed_by_the_gate_is_told_in_japanese_to_the_last_word():
     facts = {
         "message": "MLflow's alias 'production' points at version 2; version 1 was released",
-        "hint": "have it released again, which sets it: mlops release",
+        "hint": "have it released again, which sets it: mlops release rv-1f2e3d4c",
     }
     said = " ".join(wording.alert_words("out-of-band", CHANNEL, facts, "ja"))
-    assert not re.search(r"[a-z]{4,} [a-z]{2,}", said.replace("mlops release", "")), said
+    assert not re.search(r"[a-z]{4,} [a-z]{2,}", said.replace("mlops release rv-1f2e3d4c", "")), said
     assert "バージョン 2" in said
     assert facts["message"] in wording.alert_words("out-of-band", CHANNEL, facts, "en")[0]
 

@@ -423,6 +423,7 @@ class TestPastTheGate:
         found = {change.what: change for change in watch_gate(project)}
         assert set(found) == {"alias", "tags", "artifacts"}
         assert f"version {sneaked}" in found["alias"].message
+        assert found["alias"].hint.endswith(f"mlops release {card.review}")
         assert "approved_by" in found["tags"].message
         events = project.journal.events(kind="release.out_of_band_change")
         assert {event.data["what"] for event in events} == set(found)

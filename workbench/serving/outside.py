@@ -27,7 +27,6 @@ NOUN = "registry"
 CHANGED, MENDED = "release.out_of_band_change", "release.out_of_band_mended"
 _NOTED = "out-of-band"
 _OPEN, _MENDED = "OPEN", "MENDED"
-_REGISTER = "have it released again, which sets it: mlops release"
 
 
 @dataclass(frozen=True)
@@ -86,7 +85,9 @@ def _differences(project: Project, *, is_thorough: bool) -> Iterator[_Found]:
     for channel, record in releases.items():
         left = project.journal.record(NOUN, channel)
         if left is not None and left.body["release"] == record.id:
-            yield from _of_registry(channel, left.body, registry.get(str(record.body["model"]), RegisteredModel()))
+            now = registry.get(str(record.body["model"]), RegisteredModel())
+            again = f"have it released again, which sets it: mlops release {record.body['review']}"
+            yield from _of_registry(channel, left.body, now, again=again)
         run, model, digest = (str(record.body[name]) for name in ("run", "model", "model_digest"))
         if is_thorough and not is_unchanged(project, run, model, digest):
             message = f"Run {run[:8]} does not hold the bytes any more that were released from it"
@@ -96,19 +97,19 @@ def _differences(project: Project, *, is_thorough: bool) -> Iterator[_Found]:
     yield from _unreleased(project, set(releases), registry)
 
 
-def _of_registry(channel: str, left: dict[str, Any], now: RegisteredModel) -> Iterator[_Found]:
+def _of_registry(channel: str, left: dict[str, Any], now: RegisteredModel, *, again: str) -> Iterator[_Found]:
     stage, version = ChannelName.parse(channel).stage, str(left["version"])
     pointed = now.aliases.get(stage, "")
     if pointed != version:
         where = f"points at version {pointed}" if pointed else "is gone"
-        yield _Found(channel, "alias", f"MLflow's alias '{stage}' {where}; version {version} was released", _REGISTER)
+        yield _Found(channel, "alias", f"MLflow's alias '{stage}' {where}; version {version} was released", again)
     found = now.versions.get(version)
     if found is None:
-        yield _Found(channel, "version", f"Version {version} was deleted from MLflow's registry", _REGISTER)
+        yield _Found(channel, "version", f"Version {version} was deleted from MLflow's registry", again)
         return
     if (found.run, found.source) != (left.get("run"), left.get("source")):
         message = f"Version {version} of MLflow's registry names another run or source than was released"
-        yield _Found(channel, "version", message, _REGISTER)
+        yield _Found(channel, "version", message, again)
     before = dict(left.get("tags", {}))
     changed = sorted(key for key in {*before, *found.tags} if before.get(key) != found.tags.get(key))
     if changed:
