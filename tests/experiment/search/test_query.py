@@ -3,6 +3,7 @@
 import random
 import shutil
 import sqlite3
+from collections import Counter
 
 import pytest
 from hypothesis import HealthCheck, given, settings
@@ -195,6 +196,11 @@ def test_groups_are_judged_by_a_metric(filled):
     best = [group.best for group in groups if group.best is not None]
     assert best == sorted(best, reverse=True)
     assert [group.value for group in group_runs(filled, "state")] != []
+    days = {group.value: group.runs for group in group_runs(filled, "started")}
+    assert days == Counter(card.started_at[:10] for card in everything)
+    lengths = {group.value: group.runs for group in group_runs(filled, "duration")}
+    for name, query in {"< 1s": "duration < 1s", "10s to 1m": "duration >= 10s AND duration < 1m"}.items():
+        assert lengths.get(name, 0) == len(list_runs(filled, query, limit=1000))
     per_input = {group.value: group.runs for group in group_runs(filled, "data")}
     assert per_input["data/a.csv"] == len(list_runs(filled, "data = data/a.csv"))
     with pytest.raises(UsageError, match="judged by a metric"):

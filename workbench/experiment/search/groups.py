@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 from collections import defaultdict
 from collections.abc import Iterable, Sequence
+from datetime import UTC, datetime
 
 from workbench.contract.run import RunGroup
 from workbench.experiment.search.evaluate import input_names, listed_names
@@ -12,6 +13,8 @@ from workbench.experiment.search.expression import Field, Order, number_of
 from workbench.experiment.search.fields import KNOWN, Shape
 
 Value = str | float | None
+_DURATIONS = (("< 1s", 1), ("1s to 10s", 10), ("10s to 1m", 60), ("1m to 10m", 600), ("10m to 1h", 3600))
+_LONGEST = "> 1h"
 
 
 def grouped(rows: Iterable[Sequence[Value]], by: Field, order: Order | None) -> tuple[RunGroup, ...]:
@@ -47,13 +50,23 @@ def _group(value: str, runs: list[tuple[str, float | None]], *, is_more_better: 
 
 
 def _names(by: Field, value: Value) -> Iterable[str]:
-    """Return the groups that a run belongs to; one of empty name where it has no value."""
+    """Return the groups that a run belongs to; one of empty name where it has no value.
+
+    Of two runs no moment and no duration is the same: these are grouped by day (UTC, as queries read it) and by order
+    of magnitude.
+    """
     shape = None if by.kind else KNOWN[by.name].shape
     if shape is Shape.INPUTS:
         return set(input_names(str(value or ""))) or ("",)
     if shape is Shape.NAMES:
         return set(listed_names(str(value or ""))) or ("",)
-    return ("" if value is None else str(value),)
+    if value is None:
+        return ("",)
+    if shape is Shape.TIME:
+        return (datetime.fromtimestamp(float(value) / 1000, UTC).date().isoformat(),)
+    if shape is Shape.DURATION:
+        return (next((name for name, seconds in _DURATIONS if float(value) < seconds * 1000), _LONGEST),)
+    return (str(value),)
 
 
 def _natural(value: str) -> tuple[int, float, str]:
