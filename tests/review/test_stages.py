@@ -25,6 +25,7 @@ from workbench.review.policies.trial import try_policy
 from workbench.review.proof.deed import Deed, DeedKind, build_deed
 from workbench.review.proof.grant import Grant
 from workbench.review.proof.verification import verify_grant
+from workbench.review.record import find_review
 from workbench.serving import releases
 from workbench.serving.ledger import channel_file, current_releases
 from workbench.serving.promise import verify_channel_file
@@ -152,6 +153,22 @@ def test_what_nobody_signed_for_is_no_stay_on_a_stage(line):
     line.write(STAGES)
     with pytest.raises(DeniedError, match="stage-skipped"):
         line.release(line.production)
+
+
+def test_a_promoter_whose_key_was_revoked_is_named_with_what_mends_it(line, clock):
+    """It is no fault of whoever releases now: somebody else releases on the stage before once more."""
+    line.release(line.staging)
+    clock.wait(25)
+    (line.world.root / "policy" / "revoked").write_text((line.world.keys / "carol.pub").read_text())
+    with pytest.raises(DeniedError, match=f"signer-revoked[\\s\\S]*released there anew: mlops release {line.staging}"):
+        line.grant()
+
+
+def test_the_bytes_to_be_released_before_are_named_by_their_run(line):
+    with pytest.raises(DeniedError) as skipped:
+        line.release(line.production)
+    run = find_review(line.alice, line.production).run
+    assert skipped.value.hint.endswith(f"mlops review request {run[:12]}/faults --to staging")
 
 
 def _another_model(line: Line, clock: Clock) -> None:

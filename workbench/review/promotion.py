@@ -7,7 +7,7 @@ from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 
 from workbench.foundation.canonical import digest_json
-from workbench.foundation.errors import DeniedError, IntegrityError, NotFoundError
+from workbench.foundation.errors import DeniedError, IntegrityError, NotFoundError, WorkbenchError
 from workbench.foundation.identity import read_public_key, sign
 from workbench.foundation.journal import Event
 from workbench.foundation.project import Project
@@ -15,8 +15,9 @@ from workbench.review.policies.policy import Policy, StageRule
 from workbench.review.policies.reviewers import load_reviewers
 from workbench.review.proof.deed import Deed, DeedKind, build_deed
 from workbench.review.proof.demands import check_soaked
-from workbench.review.proof.grant import Grant, check_is_other, involved_in
+from workbench.review.proof.grant import Grant, check_is_other, involved_in, read_request
 from workbench.review.proof.persons import person_of, signer_of
+from workbench.review.proof.request import asked_as
 from workbench.review.proof.statement import parse_statement
 from workbench.review.proof.stay import check_promoter, verify_stay
 from workbench.review.signing import may_sign
@@ -110,7 +111,7 @@ def rest_on_stage_before(project: Project, grant: Grant, rule: StageRule, policy
     allowed = load_reviewers(project)
     first: _Promoted | None = None
     begun = until = now
-    refused: DeniedError | IntegrityError | None = None
+    refused: WorkbenchError | None = None
     for promoted in _standing(project, f"{grant.model}@{rule.after}", grant.model_digest):
         try:
             deed = verify_stay(
@@ -124,7 +125,7 @@ def rest_on_stage_before(project: Project, grant: Grant, rule: StageRule, policy
                 soak_h=rule.soak_h,
             )
         except (DeniedError, IntegrityError) as error:
-            refused = refused or error
+            refused = refused or _as_release(error, rule, promoted)
             break
         until = promoted.at
         try:
@@ -138,10 +139,27 @@ def rest_on_stage_before(project: Project, grant: Grant, rule: StageRule, policy
         raise refused or DeniedError(
             "stage-skipped",
             f"{grant.channel} comes after '{rule.after}', and these bytes do not stand there now",
-            f"release them there first; a review of them: mlops review request {grant.model} --to {rule.after}",
+            f"release them there first; a review of them: mlops review request {_these_bytes(grant, rule.after)}",
         )
     check_soaked(rule, begun, now)
     return replace(grant, before=((first.text, first.signature),), earlier=(first.grant,))
+
+
+def _as_release(error: DeniedError | IntegrityError, rule: StageRule, promoted: _Promoted) -> WorkbenchError:
+    """Say of a signature that counts no more which it is: whoever releases now has another key, which is good."""
+    if not isinstance(error, DeniedError) or not error.code.startswith("signer-"):
+        return error
+    return DeniedError(
+        error.code,
+        f"What '{rule.after}' rests on counts no more: {error.message}",
+        f"have it released there anew: mlops release {promoted.grant.review}",
+    )
+
+
+def _these_bytes(grant: Grant, stage: str) -> str:
+    """Return what asks for these bytes on a stage: the newest run of the model may have made others."""
+    request = read_request(grant)
+    return asked_as(f"{request.run[:12]}/{grant.model}" if request else grant.model, stage)
 
 
 def standing_since(project: Project, channel: str, model_digest: str) -> datetime | None:
