@@ -12,6 +12,7 @@ import subprocess
 import sys
 import time
 from concurrent.futures import ThreadPoolExecutor
+from datetime import UTC, datetime, timedelta
 
 import numpy as np
 import pytest
@@ -37,7 +38,7 @@ from workbench.review.checking import lease_path
 from workbench.review.holdouts import Holdout, attempt_on, holdout_of
 from workbench.review.policies.policy import load_policy
 from workbench.review.proof.verification import verify_grant
-from workbench.review.record import NOUN, find_review
+from workbench.review.record import NOUN, find_review, save
 
 
 @pytest.fixture(autouse=True)
@@ -556,3 +557,14 @@ def test_hints_ask_for_the_same_model_and_stage_again(world, models):
     what, flag, stage = command.split()
     again = reviews.request_review(alice, what, **{flag.removeprefix("--"): stage}, wait=True)
     assert (again.model, again.stage, again.model_digest) == (review.model, "staging", review.model_digest)
+
+
+def test_a_checker_that_died_is_dead_although_the_clock_was_set_back(world, models, monkeypatch):
+    """Else nobody would begin anew until the clock is where it was, which may take days."""
+    monkeypatch.setattr("workbench.review.reviews.start_checks", lambda *_: None)
+    alice = world.as_("alice")
+    card = reviews.request_review(alice, world.log_model(models.good), "staging")
+    since = (datetime.now(UTC) + timedelta(days=2)).isoformat(timespec="seconds")
+    with alice.journal.transaction() as change:
+        save(change, find_review(alice, card.id).changed(checking_since=since))
+    assert [check.result for check in reviews.show_review(alice, card.id).checks] == ["unknown"]
