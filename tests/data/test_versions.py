@@ -10,6 +10,7 @@ import pytest
 
 from workbench.data.versions import list_versions, restore, snapshot, version_of
 from workbench.foundation.errors import ConflictError, IntegrityError, NotFoundError, StorageError, UsageError
+from workbench.project.template import create_project
 
 CSV = "data/readings.csv"
 
@@ -280,6 +281,39 @@ def test_files_beyond_ascii_and_in_shift_jis(project):
     snapshot(project, ("data/計測 値.csv",))
     restore(project, version.id)
     assert path.read_bytes() == "時刻,温度\n1,2.5\n2,3.5\n".encode("cp932")
+
+
+@pytest.mark.parametrize("how", ["another version", "nothing new", "mlops init"])
+def test_a_project_that_comes_into_git_later_keeps_its_data_out_of_it(project, dvc, how):
+    def git(*words):
+        command = ["git", "-C", str(project.root), "-c", "user.name=a", "-c", "user.email=a@example.org", *words]
+        return subprocess.run(command, check=True, capture_output=True, text=True).stdout
+
+    (first,) = snapshot(project, (CSV,))
+    if how == "mlops init":
+        create_project(project.root, "blank")
+    else:
+        git("init", "-q")
+        if how == "another version":
+            change_one_row(project)
+        snapshot(project, (CSV,))
+    git("add", "-A")
+    git("commit", "-qm", "first")
+    kept = git("ls-files").splitlines()
+    assert {".dvc/config", ".dvc/.gitignore", ".dvcignore", f"{CSV}.dvc", "data/.gitignore"} <= set(kept)
+    assert not [name for name in kept if name.startswith((".dvc/cache", ".dvc/tmp")) or name == CSV]
+    assert "up to date" in dvc("status").stdout
+    assert git("status", "--porcelain") == ""
+    restore(project, first.id)
+    assert (version_of(project, project.root / CSV).id, dvc("diff", "HEAD").returncode) == (first.id, 0)
+
+
+def test_who_told_dvc_to_do_without_git_is_obeyed(project, dvc):
+    subprocess.run(["git", "init", "-q", str(project.root)], check=True)
+    assert dvc("init", "--no-scm").returncode == 0
+    before = (project.root / ".dvc" / "config").read_bytes()
+    snapshot(project, (CSV,))
+    assert (project.root / ".dvc" / "config").read_bytes() == before
 
 
 def test_a_busy_dvc_lock_is_waited_for(project):

@@ -36,7 +36,7 @@ from workbench.data.deposit import Deposit, deposited, oddity_of
 from workbench.data.dvc import store as dvc_store
 from workbench.data.dvc.pointers import Pointer, pointer_file
 from workbench.data.dvc.repo_lock import LOCK_TIMEOUT_S, hold_repo_lock
-from workbench.data.dvc.repository import begin_repo, cache_settings
+from workbench.data.dvc.repository import begin_repo, cache_settings, join_git
 from workbench.data.intent import take_back
 from workbench.data.paths import data_path, relative_path
 from workbench.data.scan import scan
@@ -134,6 +134,7 @@ def snapshot(
     names = list(dict.fromkeys(_owner(project, data_path(project, str(path))) for path in paths))
     with hold_lock(project.state_dir / "leases" / ".data", timeout_s=LOCK_TIMEOUT_S):
         _take_back(project)
+        join_git(project)
         known = [_known_now(project, name) for name in names]
         if all(known):
             return tuple(version for version in known if version)

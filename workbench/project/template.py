@@ -13,6 +13,7 @@ from pathlib import Path
 import workbench
 from workbench.compute.sandbox import can_confine
 from workbench.contract.project import Created
+from workbench.data.dvc.repository import join_git
 from workbench.foundation.config import FILE_NAME
 from workbench.foundation.durable import write_atomic
 from workbench.foundation.errors import NotFoundError, UnavailableError, UsageError, did_you_mean, storage_errors
@@ -57,6 +58,7 @@ def create_project(folder: Path = Path(), template: str = "shuttle", name: str =
                 (root / relative).unlink()
             raise
         project = Project.open(root)
+        join_git(project)
         with project.journal.transaction() as change:
             change.append("project.created", f"project:{chosen}", {"template": template, "files": sorted(written)})
     return Created(str(root), template, tuple(sorted(written)))

@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import Any
 
 from workbench.data import git
+from workbench.data.dvc.pointers import all_pointers
 from workbench.foundation.durable import write_atomic
 from workbench.foundation.errors import ConflictError, IntegrityError, read_errors, storage_errors
 from workbench.foundation.project import Project
@@ -60,16 +61,20 @@ def has_repo(project: Project) -> bool:
 def begin_repo(project: Project) -> None:
     """Initialise the project for DVC where it is not: inside Git where there is one, else without.
 
+    One that was begun without Git, and lies in one by now, is told so; else Git would be given the cache and the data.
+
     ``config`` comes last, so an initialisation that was killed is simply done again.
 
     Raises:
         ConflictError: ``dvc-ignored``: Git ignores ``.dvc``, so nobody else would ever see the versions.
         StorageError: ``disk-full`` or ``folder-not-writable``.
     """
-    if has_repo(project):
-        return
     folder = project.root / ".dvc"
+    if has_repo(project) and not _was_begun_without_git(folder):
+        return
     in_git = git.is_inside(project.root)
+    if has_repo(project) and not in_git:
+        return
     if in_git and git.is_ignored(project.root, folder):
         raise ConflictError("dvc-ignored", "Git ignores .dvc", "take it out of .gitignore: git check-ignore -v .dvc")
     with storage_errors(folder):
@@ -80,7 +85,24 @@ def begin_repo(project: Project) -> None:
             write_atomic(folder / ".gitignore", _IGNORED.encode())
         write_atomic(folder / "config", (_REPO_CONFIG + ("" if in_git else _NO_SCM)).encode())
     if in_git:
+        for pointer in all_pointers(project):  # of data that was recorded before there was a Git
+            data = project.root / pointer.path
+            if (text := git.ignoring(project.root, data)) is not None:
+                with storage_errors(data.parent):
+                    write_atomic(data.parent / ".gitignore", text)
         git.stage(project.root, [folder / "config", folder / ".gitignore", project.root / ".dvcignore"])
+
+
+def join_git(project: Project) -> None:
+    """Have data that was recorded before there was a Git left out of it; nothing where there is none, or it is so."""
+    if has_repo(project):
+        begin_repo(project)
+
+
+def _was_begun_without_git(folder: Path) -> bool:
+    """Tell whether the configuration is the one that :func:`begin_repo` writes where there is no Git, and no more."""
+    with read_errors(folder / "config"):
+        return (folder / "config").read_bytes() == (_REPO_CONFIG + _NO_SCM).encode()
 
 
 def cache_settings(project: Project) -> CacheSettings:
