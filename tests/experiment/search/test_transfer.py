@@ -4,6 +4,8 @@ import json
 import math
 import shutil
 import sqlite3
+import subprocess
+import sys
 import zipfile
 from pathlib import Path
 
@@ -176,6 +178,17 @@ def test_a_model_is_found_where_its_project_is_now_and_one_without_files_is_not_
     with pytest.raises(NotFoundError, match="model-unknown"):
         export_runs(project, tmp_path / "2.zip", (here["child"],))
     assert not (tmp_path / "2.zip").exists()
+
+
+def test_a_run_whose_kernel_has_died_arrives_as_killed(here, there):
+    project = here["project"]
+    code = "import os, workbench; c = workbench.run('r'); c.__enter__(); workbench.log(f1=0.5); os.kill(os.getpid(), 9)"
+    subprocess.run([sys.executable, "-c", code], cwd=project.root, check=False)
+    (run,) = [card.id for card in list_runs(project, "name = r")]
+    export_runs(project, here["file"], (run,))
+    (new,) = import_runs(there, here["file"]).added
+    before, after = show_run(project, run).card, show_run(there, new).card
+    assert (after.state, after.metrics, after.duration_s) == ("KILLED", {"f1": 0.5}, before.duration_s)
 
 
 def test_a_level_that_was_proved_elsewhere_is_not_claimed_here(here, there):

@@ -11,6 +11,7 @@ from pathlib import Path
 from workbench.contract.run import RunArchive
 from workbench.contract.status import RunState
 from workbench.experiment.levels.record import TAG as LEVEL_TAG
+from workbench.experiment.reap import reap_dead_runs
 from workbench.experiment.runs import MAX_LIMIT, list_runs, rows_of, show_run
 from workbench.experiment.store.creation import ensure_store
 from workbench.experiment.store.rows import RunRow
@@ -51,6 +52,7 @@ def export_runs(project: Project, path: Path, runs: tuple[str, ...] = (), query:
     ids = tuple(sorted(set(found)))
     if not ids:
         raise UsageError("nothing-to-export", "No run was named", "name one: mlops runs export runs.zip <run>")
+    reap_dead_runs(project)  # MLflow takes a run for one that runs until somebody writes its end
     for run in ids:
         if show_run(project, run).card.state == RunState.RUNNING:
             raise ConflictError("run-running", f"Run {run[:12]} is still running", "wait for its end")
