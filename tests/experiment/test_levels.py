@@ -282,6 +282,17 @@ def test_metrics_are_equal_or_within_the_spread_of_two_replays(versioned, tmp_pa
     assert {item.result for item in judged.of_level("R3")} == {"pass"}
 
 
+@pytest.mark.parametrize(("replayed", "result"), [(float("nan"), "pass"), (0.5, "fail")])
+def test_a_metric_that_is_no_number_has_to_come_out_so_again(versioned, tmp_path, replayed, result) -> None:
+    run = read_facts(versioned, make_run(versioned, tmp_path, metrics={"f1": 0.5, "loss": float("nan")}))
+    other = read_facts(versioned, make_run(versioned, tmp_path, metrics={"f1": 0.5, "loss": replayed}))
+    judged = Judgement()
+    judge_replays(run, [other], 0.0, judged)
+    (metrics,) = judged.of_level("R4")
+    assert metrics.result == result, metrics
+    assert run.digest != dataclasses.replace(run, undefined=frozenset()).digest
+
+
 @pytest.mark.parametrize(
     ("options", "code"),
     [

@@ -72,6 +72,7 @@ class RunFacts:
         python: Python version.
         level: Level that the run carries now.
         artifact_uri: Where its artifacts lie.
+        undefined: Metrics whose last value is no number.
     """
 
     run: str
@@ -96,21 +97,19 @@ class RunFacts:
     python: str
     level: str
     artifact_uri: str
+    undefined: frozenset[str] = frozenset()
 
     @property
     def results(self) -> dict[str, float]:
         """Metrics that a replay is held to: how long something took and what it weighed are no results."""
-        return {
-            name: value
-            for name, value in self.metrics.items()
-            if not name.endswith(_MEASUREMENTS) and not name.startswith("system/")
-        }
+        return {name: value for name, value in self.metrics.items() if _is_result(name)}
 
     @property
     def digest(self) -> str:
         """Digest of everything that evidence rests on; evidence about other facts is stale."""
         inputs = sorted((item.path, item.digest, item.dataset_version) for item in self.inputs)
         metrics = {name: repr(value) for name, value in self.results.items()}  # an infinity has no word in JSON
+        metrics |= dict.fromkeys(self.undefined, "nan")
         facts = [self.state, self.source, self.commit, self.is_dirty, self.chain, inputs, self.params, metrics]
         return digest_json([*facts, self.packages, self.environment_digest, self.python])
 
@@ -157,7 +156,12 @@ def read_facts(project: Project, run: str) -> RunFacts:
         python=tags.get("workbench.python", ""),
         level=tags.get("workbench.level", "R0"),
         artifact_uri=row.artifact_uri,
+        undefined=frozenset(name for name in reader.undefined(row.id) if _is_result(name)),
     )
+
+
+def _is_result(metric: str) -> bool:
+    return not metric.endswith(_MEASUREMENTS) and not metric.startswith("system/")
 
 
 def read_artifact(project: Project, artifact_uri: str, path: str) -> bytes | None:

@@ -96,13 +96,18 @@ def _judge_parameters(facts: RunFacts, replay: RunFacts, judged: Judgement) -> N
 
 
 def _judge_metrics(facts: RunFacts, replays: Sequence[RunFacts], tolerance: float, judged: Judgement) -> None:
-    if not facts.results:
+    count = len(facts.results) + len(facts.undefined)
+    if not count:
         hint = "log one in the notebook: workbench.log(f1=…)"
         judged.unknown("R4", "metrics", "The run logged no metric that a replay could be held to", hint)
         return
     wrong, spread = [], []
+    for name in sorted(facts.undefined):
+        if not all(name in replay.undefined for replay in replays):
+            wrong.append(name)
+            judged.differs("R4", "metric", name, recorded="nan", found=_said(_found(replays, name)))
     for name, value in sorted(facts.results.items()):
-        found = [replay.results[name] for replay in replays if name in replay.results]
+        found = _found(replays, name)
         if len(found) == len(replays) and all(is_close(value, other, tolerance) for other in found):
             continue
         if len(found) == len(replays) > 1 and min(found) <= value <= max(found):
@@ -122,22 +127,26 @@ def _judge_metrics(facts: RunFacts, replays: Sequence[RunFacts], tolerance: floa
         name_suspects(facts, judged)
     if wrong:
         name = wrong[0]
-        found = [replay.results[name] for replay in replays if name in replay.results]
-        said = ", ".join(f"{other:.6g}" for other in found) or "nothing"
-        judged.failed("R4", "metrics", f"{name} was {facts.results[name]:.6g} and comes out as {said}")
+        said = ", ".join(f"{other:.6g}" for other in _found(replays, name)) or "nothing"
+        value = facts.results.get(name, math.nan)
+        judged.failed("R4", "metrics", f"{name} was {value:.6g} and comes out as {said}")
     elif spread:
         one = "The only metric comes out again, within the spread of the replays"
-        many = f"All {len(facts.results)} metrics come out again, {listed(spread)} within the spread of the replays"
-        judged.passed("R4", "metrics", by_count(len(facts.results), many, one, many))
+        many = f"All {count} metrics come out again, {listed(spread)} within the spread of the replays"
+        judged.passed("R4", "metrics", by_count(count, many, one, many))
     else:
         one = f"The only metric comes out again within {tolerance:g}"
-        many = f"All {len(facts.results)} metrics come out again within {tolerance:g}"
-        judged.passed("R4", "metrics", by_count(len(facts.results), many, one, many))
+        many = f"All {count} metrics come out again within {tolerance:g}"
+        judged.passed("R4", "metrics", by_count(count, many, one, many))
 
 
 def is_close(value: float, other: float, tolerance: float) -> bool:
     """Tell whether two values of a metric are equal within a tolerance, relative or absolute."""
     return math.isclose(value, other, rel_tol=tolerance, abs_tol=tolerance)
+
+
+def _found(replays: Sequence[RunFacts], name: str) -> list[float]:
+    return [replay.results[name] for replay in replays if name in replay.results]
 
 
 def _said(found: Sequence[float]) -> str:

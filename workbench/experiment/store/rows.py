@@ -121,6 +121,10 @@ class RunReader(Protocol):
         """Return all values of all metrics of a run, ordered by key, step, time and value."""
         ...
 
+    def undefined(self, run: str) -> frozenset[str]:
+        """Return the names of a run's metrics whose last value is NaN; other answers leave those out."""
+        ...
+
     def artifacts(self, row: RunRow) -> tuple[str, ...]:
         """Return the paths of all artifacts of a run, sorted."""
         ...

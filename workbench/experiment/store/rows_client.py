@@ -70,6 +70,12 @@ class ClientRows:
         rows = [MetricRow(p.key, p.step, p.timestamp, p.value) for p in points if not math.isnan(p.value)]
         return sorted(rows, key=lambda row: (row.key, row.step, row.at_ms, row.value))
 
+    def undefined(self, run: str) -> frozenset[str]:
+        """Return the names of a run's metrics whose last value is NaN."""
+        with tracking_errors(self._project):
+            metrics = self._client.get_run(run).data.metrics
+        return frozenset(name for name, value in metrics.items() if math.isnan(value))
+
     def artifacts(self, row: RunRow) -> tuple[str, ...]:
         """Return the paths of all artifacts of a run."""
         local = local_artifacts(row.artifact_uri)

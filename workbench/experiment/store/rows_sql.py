@@ -108,6 +108,12 @@ class SqlRows:
             found = connection.execute(query).mappings().all()
         return [MetricRow(row["key"], row["step"], row["timestamp"], row["value"]) for row in found]
 
+    def undefined(self, run: str) -> frozenset[str]:
+        """Return the names of a run's metrics whose last value is NaN."""
+        query = sa.select(LATEST.c.key).where((LATEST.c.run_uuid == run) & (LATEST.c.is_nan == sa.true()))
+        with self._reading() as connection:
+            return frozenset() if connection is None else frozenset(connection.execute(query).scalars())
+
     def artifacts(self, row: RunRow) -> tuple[str, ...]:
         """Return the paths of all artifacts of a run that lie on this machine."""
         return local_artifacts(row.artifact_uri) or ()
