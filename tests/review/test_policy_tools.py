@@ -9,6 +9,7 @@ import pytest
 
 from workbench.foundation.errors import DeniedError, NotFoundError, UsageError
 from workbench.review import reviews
+from workbench.review.people import list_reviewers
 from workbench.review.policies.policy import CHECK_NAMES, DEFAULT_POLICY, parse_policy
 from workbench.review.policies.reading import explain_policy, lint_policy
 from workbench.review.policies.rules import StageRule
@@ -260,3 +261,14 @@ def test_a_class_that_no_data_card_knows_is_warned_of(world):
     assert ("production", "class-unknown") in codes(world)
     write(world, '[stages.production]\nrequired = ["format"]\napprovals = 1\n' + asked.replace("persnal", "personal"))
     assert codes(world) == set()
+
+
+def test_a_revoked_key_counts_nowhere(world):
+    """The list says that it is not in force, and a policy that needs its owner is warned of."""
+    asked = '[stages.production.groups.privacy]\nmembers = ["bob@example.com"]\n'
+    write(world, '[stages.production]\nrequired = ["format"]\napprovals = 3\n' + asked)
+    assert codes(world) == set()
+    write(world, (world.keys / "bob.pub").read_text(), "revoked")
+    listed = {reviewer.principal: reviewer.is_in_force for reviewer in list_reviewers(world.as_("alice"))}
+    assert listed == {"alice@example.com": True, "bob@example.com": False, "carol@example.com": True}
+    assert codes(world) == {("production", "too-few-reviewers"), ("production", "member-unknown")}

@@ -44,10 +44,11 @@ def create_identity(project: Project, path: str = "", principal: str = "") -> Id
 
 
 def list_reviewers(project: Project) -> tuple[Reviewer, ...]:
-    """List whose keys may decide, as ``policy/reviewers`` says, and which of its lines wait for signatures."""
-    held = load_reviewers(project).entries
+    """List whose keys may decide, as ``policy/reviewers`` says, and which of its lines wait or were revoked."""
+    held = load_reviewers(project)
+    counting = [entry for entry in held.entries if not held.is_revoked(entry.key)]
     entries = read_files(project).entries
-    return tuple(Reviewer(name, e.key.fingerprint, e in held) for e in entries for name in e.principals)
+    return tuple(Reviewer(name, e.key.fingerprint, e in counting) for e in entries for name in e.principals)
 
 
 def add_reviewer(project: Project, principal: str, public_key: str, only: tuple[str, ...] = ()) -> Reviewer:
