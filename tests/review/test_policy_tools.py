@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 
 from workbench.foundation.errors import DeniedError, NotFoundError, UsageError
+from workbench.project.overview import examine
 from workbench.review import reviews
 from workbench.review.people import list_reviewers
 from workbench.review.policies.policy import CHECK_NAMES, DEFAULT_POLICY, parse_policy
@@ -272,3 +273,5 @@ def test_a_revoked_key_counts_nowhere(world):
     listed = {reviewer.principal: reviewer.is_in_force for reviewer in list_reviewers(world.as_("alice"))}
     assert listed == {"alice@example.com": True, "bob@example.com": False, "carol@example.com": True}
     assert codes(world) == {("production", "too-few-reviewers"), ("production", "member-unknown")}
+    (found,) = [finding for finding in examine(world.as_("alice")) if finding.name == "reviewers"]
+    assert found.message == "2 keys may approve, 1 of them not yours"

@@ -200,7 +200,8 @@ class Reviewer:
     Attributes:
         principal: Mail address.
         fingerprint: ``SHA256:…``.
-        is_in_force: Whether the line counts; one that was added waits until others have signed for it.
+        is_in_force: Whether the line counts; one that was added waits until others have signed for it, and one whose
+            key was revoked counts no more.
     """
 
     principal: str

@@ -230,13 +230,15 @@ def _key(project: Project) -> Findings:
 
 def _reviewers(project: Project) -> Findings:
     from workbench.review.people import list_reviewers
+    from workbench.review.policies.reviewers import load_reviewers
 
     listed = list_reviewers(project)
+    held = {entry.key.fingerprint for entry in load_reviewers(project).entries}  # with those that were revoked
     reviewers = [reviewer for reviewer in listed if reviewer.is_in_force]
     others = {reviewer.principal for reviewer in reviewers} - {project.actor}
     message = f"{counted(len(reviewers), 'key')} may approve, {len(others)} of them not yours"
     hint = "" if reviewers else "mlops reviewers add <mail address> <public key>"
-    if waiting := len(listed) - len(reviewers):
+    if waiting := sum(not each.is_in_force and each.fingerprint not in held for each in listed):
         wait = counted(waiting, "waits until others have signed for it", "wait until others have signed for them")
         message, hint = f"{message}; {wait}", "mlops policy"
     yield Finding("reviewers", is_ok=bool(reviewers), message=message, hint=hint)
