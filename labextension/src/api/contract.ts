@@ -1625,7 +1625,7 @@ export interface IReviewer {
   readonly principal: string;
   /** `SHA256:…`. */
   readonly fingerprint: string;
-  /** Whether the line counts; one that was added waits until others have signed for it. */
+  /** Whether the line counts; one that was added waits until others have signed for it, and one whose key was revoked counts no more. */
   readonly is_in_force: boolean;
 }
 
