@@ -36,6 +36,7 @@ from workbench.foundation.lease import inspect_lease
 from workbench.review import checking, reviews
 from workbench.review.checking import lease_path
 from workbench.review.holdouts import Holdout, attempt_on, holdout_of
+from workbench.review.policies import policy as policy_module
 from workbench.review.policies.policy import load_policy
 from workbench.review.proof.verification import verify_grant
 from workbench.review.record import NOUN, find_review, save
@@ -217,6 +218,18 @@ def test_a_changed_policy_makes_it_stale_and_a_new_request_starts_over(world, mo
     with pytest.raises(DeniedError, match="policy-changed"):
         reviews.release_grant(world.as_("bob"), card.id)
     assert reviews.request_review(world.as_("alice"), card.run, "staging", wait=True).id != card.id
+
+
+def test_a_list_reads_the_policy_once_however_long_it_is(world, models, monkeypatch):
+    """It was read for each review, some 8 ms: a list of 1,000 took as many seconds at every look of the panel."""
+    bob = world.as_("bob")
+    for model in (models.good, models.better, models.worse):
+        review = reviews.request_review(world.as_("alice"), world.log_model(model), wait=True)
+        reviews.approve(bob, review.id)
+    read, parsed = policy_module.read_policy, []
+    monkeypatch.setattr(policy_module, "read_policy", lambda path: parsed.append(path) or read(path))
+    assert [card.state for card in reviews.list_reviews(bob)] == ["APPROVED"] * 3
+    assert len(parsed) == 1
 
 
 def test_a_broken_policy_denies_everything(world, models):

@@ -48,8 +48,7 @@ def approvers(project: Project, review: Review, rule: StageRule) -> tuple[str, .
 
 def lacking_groups(project: Project, review: Review, rule: StageRule) -> dict[str, int]:
     """Return how many approvals each group that policy asks still lacks."""
-    people = [person for _, person in _approving(project, review, rule)]
-    return missing_groups(rule, review.traits if review.request_digest else None, people, load_reviewers(project))
+    return _lacking(project, review, rule, [person for _, person in _approving(project, review, rule)])
 
 
 def asks_for_changes(project: Project, review: Review) -> tuple[str, ...]:
@@ -66,7 +65,8 @@ def asks_for_changes(project: Project, review: Review) -> tuple[str, ...]:
 
 def is_enough(project: Project, review: Review, rule: StageRule) -> bool:
     """Tell whether as many people and groups approve now as policy asks for."""
-    return len(approvers(project, review, rule)) >= rule.approvals and not lacking_groups(project, review, rule)
+    people = [person for _, person in _approving(project, review, rule)]
+    return len(people) >= rule.approvals and not _lacking(project, review, rule, people)
 
 
 def why_lapsed(project: Project, review: Review, rule: StageRule) -> str:
@@ -93,6 +93,11 @@ def is_fresh(decision: Decision, rule: StageRule) -> bool:
     """Whether a decision counts still, by the policy's expiry."""
     end = end_of_approval(rule, datetime.fromisoformat(decision.at))
     return end is None or datetime.now(UTC) < end
+
+
+def _lacking(project: Project, review: Review, rule: StageRule, people: list[Person]) -> dict[str, int]:
+    traits = review.traits if review.request_digest else None
+    return missing_groups(rule, traits, people, load_reviewers(project)) if rule.groups else {}
 
 
 def _approving(project: Project, review: Review, rule: StageRule) -> Iterator[tuple[str, Person]]:

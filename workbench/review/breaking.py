@@ -26,7 +26,7 @@ from workbench.review.overridden import (
     standing_override,
     unseen_overrides,
 )
-from workbench.review.policies.policy import StageRule, load_policy, parse_policy
+from workbench.review.policies.policy import StageRule, load_policy, parse_policy, readable_policy
 from workbench.review.policies.reviewers import load_reviewers
 from workbench.review.proof.deed import Deed, DeedKind, build_deed, verify_deed
 from workbench.review.proof.grant import check_is_other
@@ -66,7 +66,7 @@ def override(project: Project, review: str, reason: str, at: str = "", shown: st
     except (DeniedError, IntegrityError) as error:
         record_refusal(project, found, OVERRIDE, error)
         raise
-    return card_of(project, find_review(project, found.id), is_thorough=True)
+    return card_of(project, find_review(project, found.id), readable_policy(project), is_thorough=True)
 
 
 def post_review(project: Project, review: str, reason: str, at: str = "", shown: str = "") -> ReviewCard:
@@ -95,7 +95,7 @@ def post_review(project: Project, review: str, reason: str, at: str = "", shown:
     except (DeniedError, IntegrityError) as error:
         record_refusal(project, found, POST_REVIEW, error)
         raise
-    return card_of(project, find_review(project, found.id), is_thorough=True)
+    return card_of(project, find_review(project, found.id), readable_policy(project), is_thorough=True)
 
 
 def _override(project: Project, review: Review, reason: str, at: str, shown: str) -> None:

@@ -14,24 +14,27 @@ from workbench.review.checking import is_checker_dead
 from workbench.review.decision import build_grant
 from workbench.review.naming import names_of, signed_request
 from workbench.review.overridden import OVERRIDE, is_owed, override_grant, override_until, standing_override
-from workbench.review.policies.policy import StageRule, load_policy
+from workbench.review.policies.policy import Policy, StageRule
 from workbench.review.policies.rules import NEVER_WAIVED
 from workbench.review.record import Review
 from workbench.review.staleness import RUN_DELETED, why_stale
 from workbench.review.standing import WAIVE, standing_waivers, unwaived
 
 
-def card_of(project: Project, review: Review, *, is_thorough: bool, again: str = "") -> ReviewCard:
+def card_of(
+    project: Project, review: Review, policy: Policy | None, *, is_thorough: bool, again: str = ""
+) -> ReviewCard:
     """Return the card.
 
     Args:
         project: The project.
         review: The review.
+        policy: The policy; None where it is at fault, and then it allows nothing.
         is_thorough: Also look at the bytes again.
         again: Review in which the same was asked for later; a stale one needs nothing then.
     """
-    stale = why_stale(project, review, is_thorough=is_thorough)
-    rule = _rule(project, review)
+    stale = why_stale(project, review, policy, is_thorough=is_thorough)
+    rule = policy.stages.get(review.stage) if policy else None
     shown = _with_unknown(project, review, rule)
     waived = set() if stale else _waived(project, review, rule)
     is_decided = stale or review.state in (ReviewState.APPROVED, ReviewState.REJECTED)
@@ -58,7 +61,7 @@ def card_of(project: Project, review: Review, *, is_thorough: bool, again: str =
             sorted((_as_waived(report, waived) for report in shown.checks), key=lambda report: not report.is_required)
         ),
         decisions=review.decisions,
-        needed=_needed(project, shown, stale) if not (stale and again) else _owed(project, review),
+        needed=_needed(project, shown, rule, stale) if not (stale and again) else _owed(project, review),
         metrics=review.metrics,
         comments=review.comments,
         follows=review.follows,
@@ -88,14 +91,6 @@ def _assurance(project: Project, review: Review, rule: StageRule | None) -> str:
         return assurance_of(project, override_grant(project, review, decision)) if decision else ""
     except WorkbenchError:
         return ""
-
-
-def _rule(project: Project, review: Review) -> StageRule | None:
-    """Return what policy asks of the stage; None where it cannot be read, and then it allows nothing."""
-    try:
-        return load_policy(project).rule(review.stage)
-    except WorkbenchError:
-        return None
 
 
 def _waivable(review: Review, rule: StageRule, waived: set[str]) -> tuple[str, ...]:
@@ -148,7 +143,7 @@ def _with_unknown(project: Project, review: Review, rule: StageRule | None) -> R
     return review.changed(checks=reports)
 
 
-def _needed(project: Project, review: Review, stale: tuple[str, ...]) -> tuple[str, ...]:
+def _needed(project: Project, review: Review, rule: StageRule | None, stale: tuple[str, ...]) -> tuple[str, ...]:
     again = f"mlops review request {review.asked_as}"
     if stale:
         if stale == (RUN_DELETED,):  # a request would find nothing; with the run everything is as it was
@@ -161,7 +156,7 @@ def _needed(project: Project, review: Review, stale: tuple[str, ...]) -> tuple[s
         return _owed(project, review)
     if review.state == ReviewState.CHECKING and not review.checks:
         return ("the checks to finish",)
-    rule = load_policy(project).rule(review.stage)
+    assert rule is not None  # else it would be stale
     summaries = {report.name: report.summary for report in review.checks}
     words = []
     blocking = unwaived(review.blocking(rule.required), standing_waivers(project, review, rule))

@@ -29,7 +29,7 @@ from workbench.review.approving import asks_for_changes, is_enough, is_fresh, st
 from workbench.review.naming import signed_request
 from workbench.review.notices.delivery import announce
 from workbench.review.people import who_said
-from workbench.review.policies.policy import StageRule, load_policy
+from workbench.review.policies.policy import StageRule, load_policy, readable_policy
 from workbench.review.policies.reviewers import is_only_one, load_reviewers
 from workbench.review.proof.grant import Grant, check_is_other, waiver_list
 from workbench.review.proof.names import check_names
@@ -273,7 +273,7 @@ def check_is_current(project: Project, review: Review, closed: Collection[str] =
     again = f"request it again: mlops review request {review.asked_as}"
     if review.state in closed:
         raise ConflictError("review-closed", f"{review.id} is {review.state} already", again)
-    if reasons := why_stale(project, review):
+    if reasons := why_stale(project, review, readable_policy(project)):
         raise DeniedError("review-stale", f"{review.id} is stale: {reasons[0]}", again)
 
 

@@ -36,7 +36,7 @@ from workbench.review.notices.delivery import announce
 from workbench.review.overridden import override_grant, standing_override
 from workbench.review.policies.adoption import adopt_policy
 from workbench.review.policies.check_rules import HERE
-from workbench.review.policies.policy import Policy, load_policy
+from workbench.review.policies.policy import Policy, load_policy, readable_policy
 from workbench.review.policies.reviewers import load_reviewers
 from workbench.review.promotion import rest_on_stage_before
 from workbench.review.proof.grant import Grant
@@ -110,8 +110,9 @@ def list_reviews(project: Project) -> tuple[ReviewCard, ...]:
     """
     reviews = [read(record) for record in project.journal.records(NOUN)]
     waiting, again = (ReviewState.CHECKING, *_WAITING), asked_again(reviews)
+    policy = readable_policy(project)
     return tuple(
-        card_of(project, review, is_thorough=review.state in waiting, again=again.get(review.id, ""))
+        card_of(project, review, policy, is_thorough=review.state in waiting, again=again.get(review.id, ""))
         for review in reviews
     )
 
@@ -125,7 +126,7 @@ def show_review(project: Project, review: str) -> ReviewCard:
     """
     found = find_review(project, review)
     again = asked_again(read(record) for record in project.journal.records(NOUN))
-    return card_of(project, found, is_thorough=True, again=again.get(found.id, ""))
+    return card_of(project, found, readable_policy(project), is_thorough=True, again=again.get(found.id, ""))
 
 
 def approve(project: Project, review: str, reason: str = "", at: str = "", shown: str = "") -> ReviewCard:
@@ -206,7 +207,7 @@ def release_grant(project: Project, review: str) -> Grant:
         if lapsed == EXPIRED:
             raise DeniedError("approval-expired", f"An approval of {found.id} has expired", again)
         raise DeniedError("approvals-missing", f"{found.id} was approved, and {lapsed}", again)
-    if reasons := why_stale(project, found):
+    if reasons := why_stale(project, found, policy):
         raise IntegrityError("run-changed", f"{found.id} is stale: {reasons[0]}", again)
     check_is_genuine(project, found)
     override = standing_override(project, found, policy.rule(found.stage))
@@ -258,7 +259,7 @@ def _approved_grant(project: Project, found: Review, policy: Policy) -> Grant:
             f"answer with new bytes ({again}), or ask {changes[0]} to approve",
         )
     if found.state == ReviewState.OPEN:
-        needed = "; ".join(card_of(project, found, is_thorough=False).needed)
+        needed = "; ".join(card_of(project, found, policy, is_thorough=False).needed)
         raise PendingError("approvals-missing", f"{found.id} needs {needed}", f"mlops review approve {found.id}")
     grant = rest_on_stage_before(project, build_grant(project, found), rule, policy)
     verify_grant(grant, project.store, load_reviewers(project), policy)

@@ -3,30 +3,31 @@
 from __future__ import annotations
 
 from workbench.contract.status import ReviewState
-from workbench.foundation.errors import DeniedError, IntegrityError, NotFoundError, StorageError
+from workbench.foundation.errors import IntegrityError, NotFoundError, StorageError
 from workbench.foundation.project import Project
 from workbench.review.approving import why_lapsed
 from workbench.review.candidate import is_deleted, is_unchanged
-from workbench.review.policies.policy import load_policy
+from workbench.review.policies.policy import Policy
 from workbench.review.record import Review
 
 RUN_DELETED = "the run that made it was deleted"
 
 
-def why_stale(project: Project, review: Review, *, is_thorough: bool = True) -> tuple[str, ...]:
+def why_stale(project: Project, review: Review, policy: Policy | None, *, is_thorough: bool = True) -> tuple[str, ...]:
     """Return the reasons, in words; none where the review holds.
 
     Args:
         project: The project.
         review: The review; a rejected one is final and cannot become stale.
+        policy: The policy; None where it is at fault.
         is_thorough: Also read and digest the frozen bytes and the run's own.
     """
     if review.state == ReviewState.REJECTED:
         return ()
     reasons = []
-    if not _is_policy_current(project, review):
+    if policy is None or policy.digest != review.policy_digest:
         reasons.append("policy/gate.toml is not what it was requested under")
-    elif lapsed := why_lapsed(project, review, load_policy(project).rule(review.stage)):
+    elif lapsed := why_lapsed(project, review, policy.rule(review.stage)):
         reasons.append(lapsed)
     if is_thorough and not are_bytes_intact(project, review):
         reasons.append("the frozen bytes in the store were changed")
@@ -44,10 +45,3 @@ def are_bytes_intact(project: Project, review: Review) -> bool:
     except (IntegrityError, NotFoundError, StorageError):
         return False
     return True
-
-
-def _is_policy_current(project: Project, review: Review) -> bool:
-    try:
-        return load_policy(project).digest == review.policy_digest
-    except DeniedError:
-        return False

@@ -150,6 +150,14 @@ def load_policy(project: Project) -> Policy:
     return read_current(project)[0]
 
 
+def readable_policy(project: Project) -> Policy | None:
+    """Read the project's policy; None where it is at fault, and then it allows nothing."""
+    try:
+        return load_policy(project)
+    except DeniedError:
+        return None
+
+
 def read_current(project: Project) -> tuple[Policy, bytes]:
     """Read the project's policy and its bytes; one that was lowered without signatures denies.
 
