@@ -117,3 +117,29 @@ def test_large_whole_numbers_and_columns_that_only_parquet_has(project):
     profile = profile_data(project, "data/odd.parquet")
     assert profile.duplicate_rows == 0
     assert [(column.distinct, column.missing) for column in profile.columns] == [(3, 0), (3, 0), (2, 1), (2, 1), (2, 1)]
+
+
+def test_what_a_float_cannot_hold_is_counted_and_named_as_it_is(project):
+    import pyarrow as pa
+    import pyarrow.parquet as pq
+
+    days = pa.array([n * 86_400_000_000 for n in range(20)], pa.timestamp("us", "Asia/Tokyo"))
+    table = pa.table(
+        {
+            "number": [2**62 + n // 2 for n in range(20)],
+            "unsigned": pa.array([2**64 - 1 - n for n in range(20)], pa.uint64()),
+            "day": days,
+            "took": pa.array(range(20), pa.duration("s")),
+            "price": pa.array([f"{n}.50" for n in range(20)]).cast(pa.decimal128(10, 2)),
+        }
+    )
+    (project.root / "data").mkdir(exist_ok=True)
+    pq.write_table(table, project.root / "data" / "wide.parquet")
+    found = {column.name: column for column in profile_data(project, "data/wide.parquet").columns}
+    number = found["number"]
+    assert (number.distinct, number.minimum, number.maximum) == (10, str(2**62), str(2**62 + 9))
+    assert {(value.value, value.count) for value in number.top} <= {(str(2**62 + n), 2) for n in range(10)}
+    assert (found["unsigned"].distinct, found["unsigned"].maximum) == (20, str(2**64 - 1))
+    assert (found["day"].minimum, found["day"].maximum) == ("1970-01-01T09:00:00+09:00", "1970-01-20T09:00:00+09:00")
+    assert (found["took"].minimum, found["took"].maximum) == ("0", "19")
+    assert float(found["price"].maximum) == 19.5

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import json
 import math
-from dataclasses import asdict
+from collections.abc import Callable
+from dataclasses import asdict, replace
 from typing import Any
 
 import numpy as np
@@ -28,6 +29,8 @@ _MAD_LIMIT, _MAD_SCALE = 3.5, 1.4826  # 1.4826 makes the MAD of normal values th
 _CORRELATED = 0.5
 _CORRELATION_ROWS = 100_000
 _WORD = 80
+_EXACT = 2**53
+"""Whole numbers beyond it share their floats."""
 
 
 def profile_data(project: Project, source: str, columns: tuple[str, ...] = ()) -> TableProfile:
@@ -44,7 +47,7 @@ def profile_data(project: Project, source: str, columns: tuple[str, ...] = ()) -
         IntegrityError: ``data-cache-missing``, ``data-cache-damaged`` or ``table-damaged``.
     """
     place = find_place(project, source)
-    kept_as = name_of("profile", place.content() if place.is_table else place.label, *columns)
+    kept_as = name_of("profile-2", place.content() if place.is_table else place.label, *columns)
     kept = recall(project, kept_as) if place.is_table else None
     if kept is not None:
         return _from_json(place.label, json.loads(kept["json"].tobytes()))
@@ -99,9 +102,9 @@ def _column(name: str, column: Any) -> ColumnProfile:
     is_finite = bool(np.isfinite(ordered[0]) and np.isfinite(ordered[-1]))
     finite = ordered if is_finite else ordered[np.isfinite(ordered)]
     most = np.argsort(-counts, kind="stable")[:TOP] if counts.max() > 1 else np.zeros(0, np.int64)
-    word = _time_word if is_time else _number_word(kind)
+    word = _word_for(column.type)
     histogram, edges = _histogram(finite)
-    return ColumnProfile(
+    profile = ColumnProfile(
         name=name,
         type=kind,
         missing=missing,
@@ -118,6 +121,10 @@ def _column(name: str, column: Any) -> ColumnProfile:
         edges=edges,
         counts=histogram,
     )
+    if pa.types.is_integer(column.type) and max(-ordered[0], ordered[-1]) > _EXACT:
+        said = _of_words(name, kind, column)  # several whole numbers are one float there
+        return replace(profile, distinct=said.distinct, minimum=said.minimum, maximum=said.maximum, top=said.top)
+    return profile
 
 
 def _of_words(name: str, kind: str, column: Any) -> ColumnProfile:
@@ -125,6 +132,7 @@ def _of_words(name: str, kind: str, column: Any) -> ColumnProfile:
     import pyarrow.compute as pc
 
     present = pc.drop_null(column)
+    extent = _extent(present)
     if pa.types.is_nested(column.type):
         present = pa.chunked_array([pa.array([repr(value) for value in present.to_pylist()], pa.string())])
     elif not (pa.types.is_string(column.type) or is_bytes(column.type)):
@@ -132,7 +140,7 @@ def _of_words(name: str, kind: str, column: Any) -> ColumnProfile:
     coded = pc.value_counts(present)
     values, counts = coded.field("values"), coded.field("counts").to_numpy(zero_copy_only=False)
     most = np.argsort(-counts, kind="stable")[:TOP]
-    extent = pc.min_max(values).as_py() if len(values) else {"min": "", "max": ""}
+    low, high = extent or _extent(values) or ("", "")
     missing = len(column) - len(present)
     return ColumnProfile(
         name=name,
@@ -140,10 +148,29 @@ def _of_words(name: str, kind: str, column: Any) -> ColumnProfile:
         missing=missing,
         missing_share=missing / len(column) if len(column) else 0.0,
         distinct=len(values),
-        minimum=str(extent["min"])[:_WORD],
-        maximum=str(extent["max"])[:_WORD],
+        minimum=low[:_WORD],
+        maximum=high[:_WORD],
         top=tuple(ValueCount(str(values[place].as_py())[:_WORD], int(counts[place])) for place in most.tolist()),
     )
+
+
+def _extent(values: Any) -> tuple[str, str] | None:
+    """Return the smallest and the largest value as text, in the order of their type; nothing where that has none."""
+    import pyarrow as pa
+    import pyarrow.compute as pc
+
+    if not len(values):
+        return "", ""
+    if pa.types.is_duration(values.type):  # which Arrow puts in order as the number that it writes only
+        values = values.cast(pa.int64())
+    try:
+        found = pc.min_max(values)
+        ends = [found[end] for end in ("min", "max")]
+        is_text = pa.types.is_string(values.type) or is_bytes(values.type)
+        low, high = (str(end.as_py() if is_text else end.cast(pa.string()).as_py()) for end in ends)
+    except (pa.ArrowNotImplementedError, pa.ArrowInvalid):
+        return None
+    return low, high
 
 
 def _quantiles(ordered: NDArray[np.float64]) -> dict[str, float]:
@@ -217,8 +244,16 @@ def _pair(first: NDArray[np.float64], second: NDArray[np.float64]) -> float:
     return float(np.corrcoef(first[is_there], second[is_there])[0, 1]) if is_there.sum() > 2 else math.nan
 
 
-def _number_word(kind: str) -> Any:
-    return (lambda value: str(int(value))) if kind.startswith(("int", "uint")) else repr
+def _word_for(kind: Any) -> Callable[[float], str]:
+    """Return what names a value of a type, a time with a zone in its own."""
+    import pyarrow as pa
+
+    if pa.types.is_timestamp(kind) and kind.tz:
+        zone = pa.timestamp("us", kind.tz)
+        return lambda value: str(pa.scalar(round(value * 1e6), zone).as_py().isoformat())
+    if pa.types.is_temporal(kind):
+        return _time_word
+    return (lambda value: str(int(value))) if pa.types.is_integer(kind) else repr
 
 
 def _time_word(value: float) -> str:
