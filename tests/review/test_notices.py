@@ -355,3 +355,18 @@ def test_a_mail_without_a_password_reads_nothing_and_asks_nobody(told):
     assert len(box.mails) == 1
     box.shutdown()
     box.server_close()
+
+
+@pytest.mark.parametrize("name", ["../../victim", "a/b", ""])
+def test_a_receiver_writes_no_file_but_its_own(told, name):
+    """A repository's workbench.toml names them, and a mail asks nobody: its cursor would replace any file.json."""
+    mail = 'kind = "mail"\nserver = "localhost:1"\nsender = "a@b.c"\nto = ["d@e.f"]\nstarttls = false\n'
+    project = told(f'\n[notices."{name}"]\n{mail}')
+    victim = project.root / "victim.json"
+    victim.write_text("{}")
+    happen(project, KINDS[0])
+    delivery.run(project, life_s=0.3)
+    for verb in (send_notices, list_notices):
+        with pytest.raises(UsageError, match="notice-malformed"):
+            verb(project)
+    assert victim.read_text() == "{}"

@@ -30,7 +30,7 @@ from workbench.foundation.journal import Event
 from workbench.foundation.lease import Lease
 from workbench.foundation.project import Project
 from workbench.review.notices.message import message_of
-from workbench.review.notices.receivers import check_receiver, send
+from workbench.review.notices.receivers import check_receiver, is_name, send
 
 FIRST_PAUSE_S = 2.0
 LONGEST_PAUSE_S = 3600.0
@@ -141,7 +141,8 @@ def run(project: Project, life_s: float = _LIFE_S) -> None:
 
 def _trusted(project: Project) -> tuple[tuple[str, NoticeSection], ...]:
     """Return the receivers whose secrets this user lets be read; for the others everything waits, untried."""
-    return tuple(item for item in project.config.notices.items() if has_consent(project, _section(item[0])))
+    named = (item for item in project.config.notices.items() if is_name(item[0]))
+    return tuple(item for item in named if has_consent(project, _section(item[0])))
 
 
 def _section(name: str) -> str:

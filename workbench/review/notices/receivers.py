@@ -11,6 +11,7 @@ import hmac
 import http.client
 import ipaddress
 import json
+import re
 import smtplib
 import ssl
 import time
@@ -28,6 +29,7 @@ from workbench.review.notices.message import Message
 
 TIMEOUT_S = 10
 KINDS = ("webhook", "slack", "mail")
+_NAME = re.compile(r"\w[\w.-]{0,63}")
 SIGNATURE, DELIVERY = "X-Workbench-Signature", "X-Workbench-Delivery"
 
 
@@ -38,6 +40,9 @@ def check_receiver(name: str, given: NoticeSection) -> None:
         UsageError: ``notice-malformed``, ``secret-source-unknown``, or ``notice-insecure``: a password would go over
             the network for all to read.
     """
+    if not is_name(name):
+        said = f"'{name[:40]}' is no name for a receiver: a file is called so"
+        raise UsageError("notice-malformed", said, "write letters, digits, - and _: [notices.chat]")
     if given.kind not in KINDS:
         raise UsageError("notice-malformed", f"[notices.{name}] is of no known kind", did_you_mean(given.kind, KINDS))
     needed = {"mail": ("server", "sender", "to")}.get(given.kind, ("url",))
@@ -50,6 +55,11 @@ def check_receiver(name: str, given: NoticeSection) -> None:
     for key in ("url", "secret", "password"):
         if getattr(given, key):
             parse_source(key, getattr(given, key))
+
+
+def is_name(name: str) -> bool:
+    """Tell whether a receiver may be called so: its cursor is a file of that name, in a folder of the project's own."""
+    return bool(_NAME.fullmatch(name))
 
 
 def _address(server: str) -> tuple[str, str]:
