@@ -8,6 +8,7 @@ import sqlite3
 import subprocess
 import sys
 import time
+from dataclasses import MISSING, fields
 
 import pytest
 
@@ -17,6 +18,7 @@ from workbench.foundation.identity import create_key
 from workbench.foundation.project import Project
 from workbench.project.audit import list_events, verify_journal
 from workbench.project.overview import examine, project_status
+from workbench.review.record import Review
 
 
 def _found(project, name):
@@ -26,7 +28,14 @@ def _found(project, name):
 def _put(project, noun, id_, state):
     with project.journal.transaction() as change:
         change.append(f"{noun}.changed", f"{noun}:{id_}", {})
-        change.put(noun, id_, state, {})
+        change.put(noun, id_, state, _review(id_) if noun == "review" else {})
+
+
+def _review(id_):
+    """Return what a review's record holds at least: which of them wait is read from it."""
+    texts = {item.name: id_ for item in fields(Review) if item.default is MISSING}
+    others = {"params": {}, "metrics": {}, "dataset_versions": (), "checks": (), "decisions": ()}
+    return {**texts, **dict.fromkeys(("evidence_digest", "holdout_digest", "champion_digest"), ""), **others}
 
 
 def test_an_empty_project_counts_nothing(project):
