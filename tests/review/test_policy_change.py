@@ -12,10 +12,10 @@ from workbench.foundation.errors import ConflictError, DeniedError, IntegrityErr
 from workbench.review import reviews
 from workbench.review.policies import change as policy_change
 from workbench.review.policies.adoption import adopt_policy, propose_policy, show_change, sign_policy
-from workbench.review.policies.change import POLICY_PATH, why_laxer
+from workbench.review.policies.change import why_laxer
 from workbench.review.policies.check_rules import ChecksRule
 from workbench.review.policies.policy import load_policy, parse_policy
-from workbench.review.policies.rules import CHECK_NAMES, BreakGlassRule, GroupRule, StageRule
+from workbench.review.policies.rules import CHECK_NAMES, POLICY_PATH, BreakGlassRule, GroupRule, StageRule
 from workbench.review.policies.writers import writers_of
 from workbench.review.waiting import count_waiting
 

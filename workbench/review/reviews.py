@@ -108,12 +108,12 @@ def list_reviews(project: Project) -> tuple[ReviewCard, ...]:
 
     The bytes of a review that waits for a decision are looked at again; those of the others only when shown.
     """
-    reviews = [read(record) for record in project.journal.records(NOUN)]
-    waiting, again = (ReviewState.CHECKING, *_WAITING), asked_again(reviews)
+    records = project.journal.records(NOUN)
+    waiting, again = (ReviewState.CHECKING, *_WAITING), asked_again(records)
     policy = readable_policy(project)
     return tuple(
         card_of(project, review, policy, is_thorough=review.state in waiting, again=again.get(review.id, ""))
-        for review in reviews
+        for review in map(read, records)
     )
 
 
@@ -125,7 +125,7 @@ def show_review(project: Project, review: str) -> ReviewCard:
         review: Review id, or the beginning of one that no other review shares.
     """
     found = find_review(project, review)
-    again = asked_again(read(record) for record in project.journal.records(NOUN))
+    again = asked_again(project.journal.records(NOUN))
     return card_of(project, found, readable_policy(project), is_thorough=True, again=again.get(found.id, ""))
 
 

@@ -1,6 +1,6 @@
 """Which reviews wait for somebody, and which were asked for again since.
 
-Asked at every glance of every panel, so it reads no signatures and imports no checks.
+Asked at every glance of every panel: it reads records as they lie there, and imports no signatures and no checks.
 """
 
 from __future__ import annotations
@@ -9,24 +9,25 @@ from collections.abc import Iterable
 
 from workbench.contract.status import ReviewState
 from workbench.foundation.canonical import digest_bytes
+from workbench.foundation.journal import Record
 from workbench.foundation.project import Project
-from workbench.review.policies.change import POLICY_PATH
-from workbench.review.record import NOUN, Review, read
+from workbench.review.policies.rules import POLICY_PATH
 
+_NOUN = "review"  # as in workbench.review.record, which brings signatures
 _WAITING = (ReviewState.CHECKING, ReviewState.OPEN, ReviewState.CHANGES_REQUESTED)
 
 
-def asked_again(reviews: Iterable[Review]) -> dict[str, str]:
+def asked_again(records: Iterable[Record]) -> dict[str, str]:
     """Return, by review, the newest one that was asked for later for the same bytes and the same stage.
 
     Two reviews of the same bytes differ in the policy that they were asked for under, or one was rejected.
     """
-    newest: dict[tuple[str, str, str], str] = {}
+    newest: dict[tuple[str, ...], str] = {}
     found: dict[str, str] = {}
-    for review in sorted(reviews, key=lambda review: review.requested_at, reverse=True):
-        last = newest.setdefault((review.model, review.stage, review.model_digest), review.id)
-        if last != review.id:
-            found[review.id] = last
+    for record in sorted(records, key=lambda record: str(record.body["requested_at"]), reverse=True):
+        last = newest.setdefault(tuple(record.body[name] for name in ("model", "stage", "model_digest")), record.id)
+        if last != record.id:
+            found[record.id] = last
     return found
 
 
@@ -36,10 +37,9 @@ def count_waiting(project: Project) -> int:
     Args:
         project: The project.
     """
-    waiting = [read(record) for state in _WAITING for record in project.journal.records(NOUN, state=state)]
+    waiting = [record for state in _WAITING for record in project.journal.records(_NOUN, state=state)]
     path = project.root / POLICY_PATH
-    policy = str(digest_bytes(path.read_bytes())) if path.is_file() else ""
-    if all(review.policy_digest == policy for review in waiting):
-        return len(waiting)
-    again = asked_again(read(record) for record in project.journal.records(NOUN))
-    return sum(review.policy_digest == policy or review.id not in again for review in waiting)
+    policy = digest_bytes(path.read_bytes()) if path.is_file() else ""
+    stale = [record for record in waiting if record.body["policy_digest"] != policy]
+    again = asked_again(project.journal.records(_NOUN)) if stale else {}
+    return len(waiting) - sum(record.id in again for record in stale)

@@ -23,7 +23,8 @@ from workbench.foundation.background import spawn_detached
 from workbench.foundation.errors import DeniedError, NotFoundError, UnavailableError, UsageError, did_you_mean
 from workbench.foundation.lease import inspect_lease
 from workbench.foundation.project import Project
-from workbench.review.policies.policy import POLICY_PATH, read_policy
+from workbench.review.policies.policy import read_policy
+from workbench.review.policies.rules import POLICY_PATH
 from workbench.serving.channel import ChannelName, address_path, lease_path, runner_log_path
 from workbench.serving.ledger import current_releases, sync_channels
 

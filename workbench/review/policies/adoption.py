@@ -32,8 +32,9 @@ from workbench.review.policies.enrolment import (
     show_reviewers_change,
     sign_reviewers,
 )
-from workbench.review.policies.policy import POLICY_PATH, Policy, read_current, read_policy
+from workbench.review.policies.policy import Policy, read_current, read_policy
 from workbench.review.policies.reviewers import can_change, is_alone, is_only_one, load_reviewers, read_files
+from workbench.review.policies.rules import POLICY_PATH
 from workbench.review.policies.writers import writers_of
 from workbench.review.proof.deed import Deed, DeedKind, build_deed, verify_deed
 from workbench.review.proof.persons import person_of

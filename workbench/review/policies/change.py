@@ -21,7 +21,7 @@ from workbench.foundation.counting import counted
 from workbench.foundation.errors import DeniedError, IntegrityError, NotFoundError, UsageError
 from workbench.foundation.identity import AllowedSigners
 from workbench.review.policies.check_rules import HERE, ISOLATIONS
-from workbench.review.policies.rules import COMPARISONS, LEVELS, GroupRule, StageRule
+from workbench.review.policies.rules import COMPARISONS, LEVELS, POLICY_PATH, GroupRule, StageRule
 from workbench.review.policies.writers import writers_of
 from workbench.review.proof.deed import Deed, DeedKind, verify_deed
 from workbench.review.proof.demands import missing_groups
@@ -33,7 +33,6 @@ if TYPE_CHECKING:
 
 ADOPTED, SIGNED, PROPOSED = "policy.adopted", "policy.signed", "policy.proposed"
 SUBJECT = "policy:gate"
-POLICY_PATH = Path("policy") / "gate.toml"
 
 _LOWER_IS_STRICTER = {
     "metric.margin",

@@ -18,7 +18,7 @@ from typing import TYPE_CHECKING
 from workbench.foundation.canonical import digest_bytes
 from workbench.foundation.config import TomlReader, parse_toml
 from workbench.foundation.errors import DeniedError, NotFoundError, UsageError, did_you_mean
-from workbench.review.policies.change import POLICY_PATH, check_change
+from workbench.review.policies.change import check_change
 from workbench.review.policies.check_rules import ISOLATIONS, values_of_later_checks
 from workbench.review.policies.reviewers import is_only_one, load_reviewers
 from workbench.review.policies.rules import (
@@ -27,6 +27,7 @@ from workbench.review.policies.rules import (
     LEVELS,
     NAMES,
     NEVER_WAIVED,
+    POLICY_PATH,
     MetricRule,
     ReproducedRule,
     StageRule,

@@ -14,9 +14,9 @@ from workbench.foundation.errors import did_you_mean
 from workbench.foundation.project import Project, expanded
 from workbench.review.policies.change import adopted_digest, read_stages, why_laxer
 from workbench.review.policies.check_rules import HERE
-from workbench.review.policies.policy import POLICY_PATH, Policy, load_policy, read_policy
+from workbench.review.policies.policy import Policy, load_policy, read_policy
 from workbench.review.policies.reviewers import load_reviewers
-from workbench.review.policies.rules import CHECK_NAMES, GroupRule, StageRule
+from workbench.review.policies.rules import CHECK_NAMES, POLICY_PATH, GroupRule, StageRule
 from workbench.review.proof.persons import person_of
 from workbench.review.proof.statement import Verdict
 

@@ -9,6 +9,7 @@ import fnmatch
 import re
 from collections.abc import Iterable
 from dataclasses import dataclass, field
+from pathlib import Path
 
 from workbench.review.policies.check_rules import (
     ChecksRule,
@@ -19,6 +20,8 @@ from workbench.review.policies.check_rules import (
     SchemaRule,
     VulnerabilitiesRule,
 )
+
+POLICY_PATH = Path("policy") / "gate.toml"
 
 CHECK_NAMES = (
     "format",
