@@ -191,6 +191,12 @@ def test_parameters_come_out_of_a_file_as_they_would_be_typed(project: Project, 
     assert read_parameters_file(project, name + part) == {"depth": "3", "name": "ab", "fast": "True"}
 
 
+@pytest.mark.parametrize(("name", "text"), [("p.yaml", "a: 1"), ("p.json", '{"a": 1}'), ("p.toml", "a = 1")])
+def test_the_mark_that_editors_of_windows_write_is_no_mistake(project: Project, name, text):
+    (project.root / name).write_text(text, encoding="utf-8-sig")
+    assert read_parameters_file(project, name) == {"a": "1"}
+
+
 @pytest.mark.parametrize(
     ("name", "text"),
     [

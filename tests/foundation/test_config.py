@@ -76,6 +76,11 @@ def test_not_utf8_is_said(tmp_path: Path) -> None:
     assert caught.value.code == "config-syntax"
 
 
+def test_the_mark_that_editors_of_windows_write_is_no_mistake(tmp_path: Path) -> None:
+    (tmp_path / "workbench.toml").write_text('[project]\nname = "p"\n', encoding="utf-8-sig")
+    assert load_config(tmp_path / "workbench.toml").project.name == "p"
+
+
 def test_missing_file_is_said(tmp_path: Path) -> None:
     with pytest.raises(NotFoundError, match="config-missing"):
         load_config(tmp_path / "workbench.toml")

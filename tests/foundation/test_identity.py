@@ -134,6 +134,14 @@ def test_patterns_that_openssh_reads_otherwise_are_refused(key: Path, who: str, 
     assert "policy/reviewers:3" in caught.value.message
 
 
+def test_a_byte_order_mark_is_no_part_of_the_first_name(tmp_path: Path) -> None:
+    path = tmp_path / "reviewers"
+    path.write_text("bob@example.com ssh-ed25519 AAAA\n", encoding="utf-8-sig")
+    with pytest.raises(UsageError, match="byte-order mark") as caught:
+        AllowedSigners.load(path)
+    assert caught.value.hint == "save it as UTF-8 without a byte-order mark (BOM)"
+
+
 @pytest.mark.parametrize("separator", ["\r", "\x0b", "\x0c", "\x1c", "\x85", "\u2028"])
 def test_a_line_ends_where_it_ends_for_openssh(key: Path, tmp_path: Path, separator: str) -> None:
     hidden = f"# a comment to OpenSSH{separator}a@example.com {read_public_key(key).line}\r\n"

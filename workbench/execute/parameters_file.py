@@ -51,7 +51,7 @@ def read_parameters_file(project: Project, named: str) -> dict[str, str]:
         )
     try:
         with read_errors(path):
-            found = read(path.read_text(encoding="utf-8"))
+            found = read(path.read_text(encoding="utf-8-sig"))
     except FileNotFoundError:
         raise NotFoundError("parameters-missing", f"There is no file {name}", "look where you are: pwd") from None
     except ValueError as error:  # what json and tomllib raise, and text that is not UTF-8

@@ -226,7 +226,7 @@ def parse_toml(data: bytes, path: Path) -> tuple[dict[str, Any], TomlReader]:
         UsageError: ``config-syntax``.
     """
     try:
-        text = data.decode()
+        text = data.decode("utf-8-sig")  # editors of Windows put a mark before it
         return tomllib.loads(text), TomlReader(text, path)
     except UnicodeDecodeError as error:
         raise UsageError("config-syntax", f"{path}: not UTF-8 ({error.reason})", "save the file as UTF-8") from error

@@ -32,7 +32,7 @@ def read_recipe(path: Path) -> ReadingRecipe | None:
     """
     try:
         with read_errors(path):
-            values = tomllib.loads(path.read_text(encoding="utf-8"))
+            values = tomllib.loads(path.read_text(encoding="utf-8-sig"))
     except FileNotFoundError:
         return None
     except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:

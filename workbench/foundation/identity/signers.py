@@ -102,6 +102,9 @@ class AllowedSigners:
         except UnicodeDecodeError as error:
             hint = "save it as UTF-8, or restore it: git checkout policy/reviewers"
             raise UsageError("reviewers-malformed", f"{path} is no text ({error.reason})", hint) from error
+        if text.startswith("\ufeff"):
+            message = f"{path} begins with a byte-order mark, which ssh-keygen takes for part of the first name"
+            raise UsageError("reviewers-malformed", message, "save it as UTF-8 without a byte-order mark (BOM)")
         beside = path.with_name("revoked")
         try:
             with read_errors(beside):
