@@ -3,13 +3,18 @@
 from __future__ import annotations
 
 import json
+import os
 import subprocess
 import sys
 from pathlib import Path
+from typing import Any
 
 import pytest
 
 from workbench.foundation.project import Project
+
+LONG = "x" * 300
+"""A name that no file system takes."""
 
 
 def mlops(folder: Path, *words: str) -> subprocess.CompletedProcess[str]:
@@ -123,3 +128,109 @@ def test_an_unwritable_folder_is_said(tmp_path: Path) -> None:
     done = mlops(tmp_path, "init", "file")
     assert done.returncode == 2
     assert "folder-is-file" in done.stderr
+
+
+@pytest.mark.parametrize("words", [("--help",), ("status", "--json"), ("runs", "--help")])
+def test_a_reader_that_leaves_is_no_fault(blank_project: Project, words: tuple[str, ...]) -> None:
+    reading, writing = os.pipe()
+    os.close(reading)
+    with open(writing, "wb") as left:
+        done = run_with(blank_project.root, *words, stdout=left)
+    assert (done.returncode, done.stderr) == (0, "")
+
+
+@pytest.mark.skipif(not Path("/dev/full").exists(), reason="needs a disk that is always full")
+@pytest.mark.parametrize("words", [("--help",), ("status",), ("status", "--json"), ("runs", "--help")])
+def test_output_that_cannot_be_written_is_said_in_two_lines(blank_project: Project, words: tuple[str, ...]) -> None:
+    with Path("/dev/full").open("w") as full:
+        done = run_with(blank_project.root, *words, stdout=full)
+    assert done.returncode == 3
+    assert "disk-full" in done.stderr
+    assert "Traceback" not in done.stderr
+    assert len(done.stderr.splitlines()) == (1 if "--json" in words else 2)
+
+
+@pytest.mark.parametrize("encoding", ["ascii", "latin-1", "cp932"])
+def test_an_encoding_without_our_letters_is_no_fault(blank_project: Project, encoding: str) -> None:
+    text = (blank_project.root / "workbench.toml").read_text(encoding="utf-8")
+    described = text.replace('description = ""', 'description = "日本 é 😀 –"')
+    assert described != text
+    (blank_project.root / "workbench.toml").write_text(described, encoding="utf-8")
+    shown = run_with(blank_project.root, "status", PYTHONIOENCODING=encoding, encoding=encoding)
+    assert shown.returncode == 0, shown.stderr
+    answer = run_with(blank_project.root, "status", "--json", PYTHONIOENCODING=encoding, encoding=encoding)
+    assert json.loads(answer.stdout)["description"] == "日本 é 😀 –"
+    refused = run_with(
+        blank_project.root, "runs", "show", "😀é", "--json", PYTHONIOENCODING=encoding, encoding=encoding
+    )
+    assert "😀é" in json.loads(refused.stderr)["message"]
+
+
+def test_closed_streams_are_no_fault(blank_project: Project) -> None:
+    code = (
+        "import sys; sys.stdout = sys.stderr = None; from workbench.doors.cli import main; sys.exit(main(['status']))"
+    )
+    done = subprocess.run([sys.executable, "-c", code], cwd=blank_project.root, check=False)
+    assert done.returncode == 0
+
+
+def test_a_new_project_takes_no_folder_to_look_for_one_from(tmp_path: Path) -> None:
+    done = mlops(tmp_path, "init", "--project", "there", "--template", "blank")
+    assert (done.returncode, "[option-unknown]" in done.stderr) == (2, True), done.stderr
+    assert list(tmp_path.iterdir()) == []
+
+
+@pytest.mark.parametrize(
+    "words",
+    [
+        ("status", "--project", LONG),
+        ("init", LONG),
+        ("runs", "export", LONG),
+        ("policy", "test", LONG),
+        ("audit", "export", LONG),
+        ("audit", "verify", "--checkpoint", LONG),
+        ("store", "tune", LONG),
+    ],
+)
+def test_a_name_that_is_too_long_for_the_system_is_said(blank_project: Project, words: tuple[str, ...]) -> None:
+    done = mlops(blank_project.root, *words, "--json")
+    assert done.returncode in (2, 3), done.stderr
+    problem = json.loads(done.stderr)
+    assert LONG[:20] in problem["message"]
+    assert LONG not in problem["hint"]
+
+
+@pytest.mark.parametrize(
+    "words",
+    [
+        ("sweeps", "--limit", "9" * 30),
+        ("sweeps", "--limit", "0"),
+        ("pipeline", "runs", "--limit", "-1"),
+        ("audit", "log", "--after", "9" * 30),
+        ("bundle", "a.ipynb", "--limit-mb", "nan"),
+        ("bundle", "a.ipynb", "--limit-mb", "1e400"),
+    ],
+)
+def test_a_number_that_nothing_can_take_is_refused(blank_project: Project, words: tuple[str, ...]) -> None:
+    (blank_project.root / "a.ipynb").write_text('{"cells": [], "metadata": {}, "nbformat": 4, "nbformat_minor": 5}')
+    done = mlops(blank_project.root, *words, "--json")
+    assert done.returncode == 2, done.stderr
+    assert json.loads(done.stderr)["code"] in ("argument-wrong", "limit-out-of-range")
+
+
+def run_with(
+    folder: Path, *words: str, stdout: Any = subprocess.PIPE, encoding: str = "utf-8", **environment: str
+) -> subprocess.CompletedProcess[str]:
+    """Run a command with its output buffered, as it is in a shell."""
+    command = [sys.executable, "-m", "workbench.doors.cli", *words]
+    variables = {name: value for name, value in os.environ.items() if name != "PYTHONUNBUFFERED"} | environment
+    return subprocess.run(
+        command,
+        cwd=folder,
+        check=False,
+        stdout=stdout,
+        stderr=subprocess.PIPE,
+        encoding=encoding,
+        env=variables,
+        timeout=120,
+    )

@@ -7,6 +7,7 @@ types that verbs take need no library: importing one here would cost every ``mlo
 
 from __future__ import annotations
 
+import math
 import types
 import typing
 from collections.abc import Callable, Mapping
@@ -16,6 +17,9 @@ from typing import Any
 
 from workbench.foundation.errors import UsageError, did_you_mean
 from workbench.verbs import Verb
+
+_WHOLE_LIMIT = 2**63
+"""Beyond it no database takes a whole number."""
 
 _TRUE = frozenset({"true", "yes", "on", "1"})
 _FALSE = frozenset({"false", "no", "off", "0"})
@@ -56,8 +60,8 @@ def _converted(verb: Verb, parameter: Parameter, value: Any) -> Any:
     if value is None and is_optional:
         return None
     try:
-        return _CONVERTERS[kind](value)
-    except (ValueError, TypeError):
+        return CONVERTERS[kind](value)
+    except (ValueError, TypeError, OverflowError):
         raise UsageError(
             "parameter-wrong-type",
             f"'{parameter.name}' of '{verb.words}' must be {_WORDS[kind]}, not {_shown(value)}",
@@ -88,13 +92,19 @@ def _text(value: Any) -> str:
 def _whole(value: Any) -> int:
     if isinstance(value, bool | float):
         raise TypeError
-    return value if isinstance(value, int) else int(_text(value))
+    number = value if isinstance(value, int) else int(_text(value))
+    if not -_WHOLE_LIMIT <= number < _WHOLE_LIMIT:
+        raise ValueError
+    return number
 
 
 def _number(value: Any) -> float:
     if isinstance(value, bool):
         raise TypeError
-    return float(value) if isinstance(value, int | float) else float(_text(value))
+    number = float(value) if isinstance(value, int | float) else float(_text(value))
+    if not math.isfinite(number):  # no limit, age, share or tolerance means anything then
+        raise ValueError
+    return number
 
 
 def _truth(value: Any) -> bool:
@@ -141,7 +151,7 @@ def _scalar(value: Any) -> str:
     return repr(value) if isinstance(value, int | float) else _text(value)
 
 
-_CONVERTERS: dict[Any, Callable[[Any], Any]] = {
+CONVERTERS: dict[Any, Callable[[Any], Any]] = {
     str: _text,
     int: _whole,
     float: _number,
@@ -172,4 +182,4 @@ def _help(verb: Verb) -> str:
 
 def is_supported(signature: Signature) -> bool:
     """Tell whether every parameter has one of the types that verbs may take."""
-    return all(_kind(parameter.annotation)[0] in _CONVERTERS for parameter in signature.parameters.values())
+    return all(_kind(parameter.annotation)[0] in CONVERTERS for parameter in signature.parameters.values())

@@ -12,7 +12,7 @@ from typing import Any
 from workbench.contract.job import JobCard, JobEvent
 from workbench.contract.status import JobState
 from workbench.doors.commandline import Call
-from workbench.foundation.errors import FailedError, NotFoundError, UsageError
+from workbench.foundation.errors import FailedError, NotFoundError, UsageError, path_errors
 from workbench.foundation.project import Project
 from workbench.verbs import Follows
 
@@ -26,10 +26,11 @@ def carry_out(call: Call, *, folder: Path | None = None, progress: Callable[[Job
         progress: Gets a followed job's events.
 
     Raises:
-        WorkbenchError: Whatever the verb says; ``job-failed`` where a followed job ends badly.
+        WorkbenchError: Whatever the verb says; ``job-failed`` where a followed job ends badly; ``path-refused``.
     """
     try:
-        return _called(call, folder, progress)
+        with path_errors():
+            return _called(call, folder, progress)
     except (UsageError, NotFoundError) as error:
         error.hint = call.better_hint(error)
         raise

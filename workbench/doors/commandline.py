@@ -11,13 +11,14 @@ import re
 import shlex
 import types
 import typing
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from difflib import get_close_matches
 from inspect import Parameter
 from pathlib import Path
 from typing import Any, NoReturn
 
+from workbench.doors.arguments import CONVERTERS
 from workbench.doors.docstring import documentation_of, plain
 from workbench.foundation.errors import NotFoundError, UsageError, WorkbenchError, did_you_mean
 from workbench.verbs import VERBS, Follows, Verb
@@ -72,7 +73,7 @@ def parse(words: Sequence[str]) -> Call:
     if "-h" in rest or "--help" in rest:
         return Call(verb, {}, help=parser.format_help())
     values = vars(parser.parse_args(_joined(parser, rest)))
-    project = values.pop("project_folder")
+    project = values.pop("project_folder", None)
     as_json = values.pop("as_json")
     is_detached = values.pop("is_detached", False)
     given = {name: _plain(value) for name, value in values.items() if value not in (argparse.SUPPRESS, _NOT_GIVEN)}
@@ -194,9 +195,10 @@ def build_parser(verb: Verb) -> _Parser:
         if verb.follows is Follows.WAIT and parameter.name == "wait":
             text = argparse.SUPPRESS  # --detach says it; a script that has --wait or --no-wait goes on working
         _add(parser, parameter, parameter.name in verb.positional, letters, text)
-    parser.add_argument(
-        "--project", dest="project_folder", type=Path, metavar="FOLDER", default=None, help="Folder of the project."
-    )
+    if verb.needs_project:
+        parser.add_argument(
+            "--project", dest="project_folder", type=Path, metavar="FOLDER", default=None, help="Folder of the project."
+        )
     parser.add_argument("--json", dest="as_json", action="store_true", default=False, help="Print JSON.")
     if verb.follows is Follows.LOG:
         parser.add_argument(
@@ -242,7 +244,7 @@ def _add(
     elif origin is tuple:
         options["nargs"] = "+" if is_required or not is_positional else "*"
     else:
-        options["type"] = kind
+        options["type"] = _NUMBERS.get(origin, kind)
     if is_positional:
         if not is_required and "nargs" not in options:
             options.update(nargs="?", default=_NOT_GIVEN)
@@ -272,6 +274,19 @@ def _pair(text: str) -> tuple[str, str]:
     if not equals or not name:
         raise argparse.ArgumentTypeError(f"write NAME=VALUE, not '{text}'")
     return name, value
+
+
+def _number_type(kind: type) -> Callable[[str], Any]:
+    """Return what argparse converts a number with: the same limits hold as for a number in JSON."""
+
+    def convert(text: str) -> Any:
+        return CONVERTERS[kind](text)
+
+    convert.__name__ = kind.__name__  # argparse says it: "invalid int value"
+    return convert
+
+
+_NUMBERS = {kind: _number_type(kind) for kind in (int, float)}
 
 
 def _plain(value: Any) -> Any:

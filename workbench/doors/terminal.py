@@ -62,11 +62,13 @@ class LogLines:
     def __init__(self, stream: TextIO, *, as_json: bool = False) -> None:
         self._stream = stream
         self._as_json = as_json
+        # What another encoding lacks would be written as an escape that JSON does not know.
+        self._is_ascii = (getattr(stream, "encoding", "") or "utf-8").lower().replace("-", "") != "utf8"
 
     def __call__(self, event: JobEvent) -> None:
         """Write one event."""
         if self._as_json:
-            self._stream.write(json.dumps(asdict(event), ensure_ascii=False) + "\n")
+            self._stream.write(json.dumps(asdict(event), ensure_ascii=self._is_ascii) + "\n")
         elif event.kind == "out":
             self._stream.write(str(event.data.get("text", "")))
         elif event.kind != "heartbeat":

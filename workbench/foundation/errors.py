@@ -183,6 +183,37 @@ def storage_errors(path: Path) -> Iterator[None]:
         raise
 
 
+@contextmanager
+def path_errors() -> Iterator[None]:
+    """Turn the system's refusal of a path that somebody named into an error: for the doors, around a whole verb.
+
+    Rooms say more where they know what they read or write; a path that is too long is refused wherever it is met first.
+
+    Raises:
+        StorageError: ``path-refused``; other ``OSError`` pass unchanged.
+    """
+    try:
+        yield
+    except OSError as error:
+        refusals = (
+            errno.ENAMETOOLONG,
+            errno.EACCES,
+            errno.EPERM,
+            errno.EROFS,
+            errno.ELOOP,
+            errno.ENOTDIR,
+            errno.EISDIR,
+        )
+        if error.errno not in refusals or not isinstance(error.filename, str):
+            raise
+        path = Path(error.filename)
+        raise StorageError(
+            "path-refused",
+            f"The system refuses {error.filename[-_SHOWN:]}: {(error.strerror or 'no reason').lower()}",
+            f"look what is there: ls -ld '{_in_the_way(path)}'",
+        ) from error
+
+
 def _in_the_way(path: Path) -> Path:
     """Return what there is of a path: a file where a folder should be has nothing below it to look at."""
     return next((each for each in (path, *path.parents) if os.path.lexists(each)), path)

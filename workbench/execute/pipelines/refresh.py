@@ -16,13 +16,21 @@ from workbench.data.dvc import stages as dvc_stages
 from workbench.execute.ledger import NOUN as JOB
 from workbench.execute.pipelines.stages import last_jobs
 from workbench.foundation.background import spawn_detached
-from workbench.foundation.errors import ConflictError, FailedError, NotFoundError, WorkbenchError, did_you_mean
+from workbench.foundation.errors import (
+    ConflictError,
+    FailedError,
+    NotFoundError,
+    UsageError,
+    WorkbenchError,
+    did_you_mean,
+)
 from workbench.foundation.journal import Record
 from workbench.foundation.lease import Lease, inspect_lease
 from workbench.foundation.project import Project
 
 NOUN = "pipeline"
 _POLL_S = 0.2
+_MOST_RUNS = 10_000
 _START_S = 60.0
 """What the process may take to start before a missing lease means that it died."""
 
@@ -77,8 +85,14 @@ def list_pipeline_runs(project: Project, limit: int = 20) -> tuple[PipelineRun, 
 
     Args:
         project: The project.
-        limit: At most so many.
+        limit: At most so many, up to 10,000.
+
+    Raises:
+        UsageError: ``limit-out-of-range``.
     """
+    if not 1 <= limit <= _MOST_RUNS:
+        message = f"Limit {limit} is not between 1 and {_MOST_RUNS}"
+        raise UsageError("limit-out-of-range", message, "mlops pipeline runs --limit 20")
     return tuple(_card(_settle(project, record)) for record in project.journal.records(NOUN, limit=limit))
 
 

@@ -38,6 +38,7 @@ _DIRECTIONS = ("maximize", "minimize")
 _SAMPLERS = ("tpe", "random", "grid")
 _PRUNERS = ("none", "median")
 _POLL_S = 0.2
+_MOST_SWEEPS = 10_000
 _RECONCILE_S = 1.0
 _CANCEL_WAIT_S = 90.0
 
@@ -128,8 +129,14 @@ def list_sweeps(project: Project, limit: int = 50) -> tuple[SweepCard, ...]:
 
     Args:
         project: The project.
-        limit: At most so many.
+        limit: At most so many, up to 10,000.
+
+    Raises:
+        UsageError: ``limit-out-of-range``.
     """
+    if not 1 <= limit <= _MOST_SWEEPS:
+        message = f"Limit {limit} is not between 1 and {_MOST_SWEEPS}"
+        raise UsageError("limit-out-of-range", message, "mlops sweeps --limit 50")
     reconcile_jobs(project)
     running: dict[str, int] = {}
     for job in open_records(project):
