@@ -45,6 +45,7 @@ def stop_watching(jp_server_cleanup):
     if ServerApp.initialized() and (services := ServerApp.instance().web_app.settings.get(SETTING)):
         services.watch.stop()
         services.threads.shutdown()
+        services.readers.shutdown()
 
 
 @pytest.fixture

@@ -10,9 +10,12 @@ from pathlib import Path
 
 import pytest
 from jupyter_server.utils import url_path_join
+from tornado import web
 
 from workbench.doors.server.handlers import verb_handler
+from workbench.doors.server.problem import problem_of
 from workbench.doors.server.routes import route_of, routes
+from workbench.doors.server.services import PATHS
 from workbench.foundation.project import Project
 from workbench.verbs import VERBS, Permission, Verb
 
@@ -33,6 +36,9 @@ BAD_POSTED = [
     ("review/approve", {"review": "rv-1", "actor": "boss@example.org"}, "parameter-unknown", "'actor'", "known:"),
     ("data/snapshot", {"paths": [1]}, "parameter-wrong-type", "list of texts", "mlops data snapshot --help"),
     ("alerts/resolve", "[]", "body-not-json", "no JSON object", "JSON object"),
+    ("alerts/resolve", "[" * 100_000, "body-not-json", "no JSON", "JSON object"),
+    ("alerts/resolve", '{"alert": ' + "[" * 100_000, "body-not-json", "no JSON", "JSON object"),
+    ("alerts/resolve", '{"alert": "a", "alert": "b"}', "body-not-json", "a name twice", "once"),
     ("alerts/resolve", "{", "body-not-json", "no JSON", "JSON object"),
     ("alerts/resolve", "\udcff".encode("utf-8", "surrogateescape"), "body-not-json", "no JSON", "JSON object"),
 ]
@@ -68,6 +74,81 @@ async def test_every_route_names_an_unknown_parameter(ask, root):
 async def test_where_no_project_is(ask, jp_root_dir):
     answer = await ask("status", path="")
     assert_problem(answer, "project-missing", "in no project", "mlops init", status=404)
+
+
+async def test_a_location_that_is_too_long(ask, root, jp_root_dir):
+    for name in ("x" * 300, "x" * 5000):
+        answer = await ask("status", path=name)
+        assert_problem(answer, "project-missing", "xxx", "mlops init", status=404)
+        assert len(answer.body["message"]) < 600
+        assert (await ask("status", path=f"work/shuttle/{name}")).status == 200, (
+            "it lies in the project, if only in name"
+        )
+    answer = await ask("init", body={"folder": "y" * 300}, path="work")
+    assert_problem(answer, "path-refused", "too long", f"ls -ld '{jp_root_dir / 'work'}'", status=507)
+
+
+@pytest.mark.parametrize(
+    ("route", "query"),
+    [
+        ("data/profile", {"source": "{outside}"}),
+        ("data/diff", {"before": "{outside}", "after": "{outside}"}),
+        ("data/diff", {"before": "a.csv", "after": "../../../{name}/secret.csv"}),
+        ("policy/test", {"file": "{outside}"}),
+        ("data/verify", {"paths": "{outside}"}),
+        ("audit/verify", {"checkpoint": "{outside}"}),
+        ("audit/verify", {"checkpoint": "http://127.0.0.1:1/x"}),
+        ("audit/verify", {"signers": "{outside}"}),
+        ("data/profile", {"source": "~/secret.csv"}),
+    ],
+)
+async def test_who_may_only_read_reads_nothing_outside(ask, root, tmp_path_factory, route, query):
+    outside = tmp_path_factory.mktemp("elsewhere") / "secret.csv"
+    outside.write_text("name,pin\nann,1234\nbob,5678\n")
+    (root / "a.csv").write_text("name,pin\nann,1\n")
+    given = {name: value.format(outside=outside, name=outside.parent.name) for name, value in query.items()}
+    answer = await ask(route, **given)
+    assert_problem(answer, "path-outside", "leaves the server's folder", "folder that the server shows", status=400)
+    assert "1234" not in str(answer.body)
+
+
+async def test_who_reads_may_name_what_the_server_shows(ask, root, jp_root_dir):
+    for place, near in ((root / "a.csv", "a.csv"), (jp_root_dir / "b.csv", "../../b.csv")):
+        place.write_text("name,pin\nann,1234\nbob,5678\n")
+        for name in (str(place), near):
+            assert (await ask("data/profile", source=name)).status == 200, name
+
+
+def test_every_path_that_a_reading_verb_takes_is_looked_at():
+    names = {name for verb in VERBS if verb.is_reading for name in verb.signature().parameters}
+    assert names >= PATHS
+    plain = {"after", "at", "check", "column", "columns", "by", "dataset", "deleted", "direction", "examples", "field"}
+    plain |= {
+        "id",
+        "job",
+        "key",
+        "language",
+        "limit",
+        "limit_mb",
+        "model",
+        "offset",
+        "on",
+        "query",
+        "reason",
+        "refresh",
+    }
+    plain |= {"review", "run", "runs", "sort", "stage", "state", "sweep", "verdict"}
+    assert names - PATHS <= plain, "a new parameter: does it take a path?"
+
+
+async def test_a_parameter_in_the_query_of_a_post_is_not_ignored(ask, root):
+    answer = await ask("gc", body={}, older_than_days="3")
+    assert_problem(answer, "parameter-unknown", "'older_than_days' stands in the query", "in the body")
+
+
+def test_a_percent_sign_is_said_once():
+    refused = problem_of(web.HTTPError(400, "Invalid unicode in query: 50%"))
+    assert (refused.status, refused.message) == (400, "Invalid unicode in query: 50%")
 
 
 @pytest.mark.parametrize("path", ["../..", "work/../../..", "/.."])
@@ -109,7 +190,9 @@ async def test_an_unknown_route_names_the_nearest(ask, root):
 
 
 async def test_a_reading_verb_takes_no_post(ask, root):
-    assert_problem(await ask("runs", body={}), "method-not-allowed", "Method Not Allowed", "", status=405)
+    assert_problem(
+        await ask("runs", body={}), "method-not-allowed", "Method Not Allowed", "GET what only reads", status=405
+    )
 
 
 def boom(project: Project) -> tuple[str, ...]:
@@ -129,6 +212,7 @@ def doze(project: Project) -> tuple[str, ...]:
 def planted(jp_serverapp):
     """Two more verbs in the running server: one with a fault that nobody foresaw, one that blocks."""
     added = [Verb(name, "", f"{__name__}:{name}", Permission.READ, name) for name in ("boom", "doze")]
+    added.append(Verb("snooze", "", f"{__name__}:doze", Permission.RUN, "snooze"))
     rules = [(url_path_join(jp_serverapp.base_url, route_of(v).path), verb_handler(route_of(v))) for v in added]
     jp_serverapp.web_app.add_handlers(".*$", rules)
     router = jp_serverapp.web_app.default_router
@@ -157,6 +241,18 @@ async def test_a_verb_that_blocks_does_not_block_the_server(ask, root, planted):
     assert not any(answer.done() for answer in dozing), "all the while they block"
     ALARM.set()
     assert [answer.body for answer in await asyncio.gather(*dozing)] == [["awake"]] * 3
+
+
+async def test_verbs_that_act_do_not_keep_readers_waiting(ask, root, planted):
+    ALARM.clear()
+    dozing = [asyncio.ensure_future(ask("snooze", body={})) for _ in range(8)]
+    for _ in dozing:
+        assert await asyncio.to_thread(ASLEEP.acquire, timeout=60)
+    try:
+        assert (await asyncio.wait_for(ask("status"), 20)).status == 200
+    finally:
+        ALARM.set()
+    assert [answer.body for answer in await asyncio.gather(*dozing)] == [["awake"]] * 8
 
 
 async def test_who_acts_is_who_runs_the_server(ask, root, project):

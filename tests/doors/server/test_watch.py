@@ -156,6 +156,20 @@ def test_a_project_that_vanishes_does_not_end_the_watch(project, tmp_path_factor
         assert eventually(lambda: any(change.root == str(other) and "review" in change.nouns for change in heard))
 
 
+@pytest.mark.filterwarnings("ignore::pytest.PytestUnhandledThreadExceptionWarning")
+def test_a_fault_nobody_foresaw_does_not_end_the_watch_for_ever(project, monkeypatch):
+    heard: list[Change] = []
+    with monkeypatch.context() as patch, watching(heard) as watch:
+        patch.setattr("workbench.doors.server.watch.Guard.look", lambda _: 1 / 0)
+        watch.touch(project)
+        assert eventually(lambda: not any(thread.name == "wb-watch" for thread in threading.enumerate()))
+        patch.undo()
+        watch.touch(project)
+        time.sleep(0.3)
+        note(project, "review.approved")
+        assert eventually(lambda: any("review" in change.nouns for change in heard))
+
+
 def test_a_damaged_journal_does_not_end_the_watch(project, tmp_path_factory):
     heard: list[Change] = []
     healthy = project.state_dir / "journal.db"

@@ -36,7 +36,7 @@ from workbench.foundation.errors import NotFoundError, UsageError, WorkbenchErro
 from workbench.foundation.words.translation import language_of
 from workbench.verbs import VERBS, Permission
 
-_JUPYTERS_OWN = {"no_track_activity", "token"}
+_JUPYTERS_OWN = {"no_track_activity", "token", "_xsrf"}
 _READ = resource_of(Permission.READ)
 _Method = TypeVar("_Method", bound=Callable[..., Awaitable[None]])
 
@@ -94,7 +94,8 @@ class VerbHandler(WorkbenchHandler):
             location = self.get_query_argument(LOCATION, "", strip=False)
             loop = asyncio.get_running_loop()
             asked = (verb, location, raw, self.language)
-            answer = await loop.run_in_executor(services.threads, services.call, *asked)
+            threads = services.readers if verb.is_reading else services.threads
+            answer = await loop.run_in_executor(threads, services.call, *asked)
         except WorkbenchError as error:
             self.refuse(error)
         else:
@@ -106,13 +107,24 @@ class VerbHandler(WorkbenchHandler):
         return {name: self.get_query_arguments(name, strip=False) for name in sorted(names) if not name.isdigit()}
 
     def _body(self) -> dict[str, Any]:
+        if misplaced := self._query():
+            hint = "send the parameters as a JSON object in the body"
+            raise UsageError("parameter-unknown", f"'{next(iter(misplaced))}' stands in the query of a POST", hint)
         try:
-            body = json.loads(self.request.body or b"{}")
-        except ValueError:  # not UTF-8, or not JSON
+            body = json.loads(self.request.body or b"{}", object_pairs_hook=_distinct)
+        except (ValueError, RecursionError):  # not UTF-8, not JSON, or deeper than anybody means
             raise UsageError("body-not-json", "The body is no JSON", "send the parameters as a JSON object") from None
         if not isinstance(body, dict):
             raise UsageError("body-not-json", "The body is no JSON object", "send the parameters as a JSON object")
         return body
+
+
+def _distinct(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+    """Make an object; of two values for one name nobody knows which was meant."""
+    found = dict(pairs)
+    if len(found) != len(pairs):
+        raise UsageError("body-not-json", "The body has a name twice", "send each parameter once")
+    return found
 
 
 def verb_handler(route: Route) -> type[VerbHandler]:
@@ -148,7 +160,7 @@ class OpenApiHandler(WorkbenchHandler):
     async def get(self) -> None:
         """Send the document; made on the first request, in a thread."""
         loop = asyncio.get_running_loop()
-        self.finish(await loop.run_in_executor(self.services.threads, _openapi_document))
+        self.finish(await loop.run_in_executor(self.services.readers, _openapi_document))
 
 
 class UnknownHandler(WorkbenchHandler):

@@ -7,10 +7,14 @@ nowhere.
 
 from __future__ import annotations
 
+import os
 from pathlib import Path, PurePosixPath
 
 from workbench.foundation.config import FILE_NAME
 from workbench.foundation.errors import NotFoundError, UsageError
+
+_SHOWN = 500
+"""Characters of a location that an error shows: it may be its length that is wrong."""
 
 
 def folder_of(server_root: Path, location: str) -> Path:
@@ -26,7 +30,7 @@ def folder_of(server_root: Path, location: str) -> Path:
             "path-outside", f"'{location}' leaves the server's folder", "name a folder that the server shows"
         )
     place = server_root.joinpath(*names)
-    return place.parent if place.is_file() else place
+    return place.parent if os.path.isfile(place) else place  # noqa: PTH113 - pathlib raises where a name is too long
 
 
 def project_folder(server_root: Path, location: str) -> Path:
@@ -40,8 +44,8 @@ def project_folder(server_root: Path, location: str) -> Path:
     """
     folder = folder_of(server_root, location)
     for candidate in (folder, *folder.parents):
-        if (candidate / FILE_NAME).is_file():
+        if os.path.isfile(candidate / FILE_NAME):  # noqa: PTH113 - as above
             return candidate
-    shown = location or "the server's folder"
+    shown = location[:_SHOWN] or "the server's folder"
     hint = "create one: mlops init my-project --template shuttle"
     raise NotFoundError("project-missing", f"{shown} is in no project", hint)

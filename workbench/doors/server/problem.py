@@ -17,6 +17,11 @@ _CODES = {
     HTTPStatus.METHOD_NOT_ALLOWED: "method-not-allowed",
 }
 
+_HINTS = {
+    HTTPStatus.FORBIDDEN: "log in again, or reload the page",
+    HTTPStatus.METHOD_NOT_ALLOWED: "GET what only reads, POST what acts: /mlops-workbench/openapi.json says which",
+}
+
 
 def problem_of(error: BaseException | None) -> Problem:
     """Return what a client is told of an error; of one nobody foresaw, nothing but that it happened."""
@@ -34,6 +39,6 @@ def problem_of(error: BaseException | None) -> Problem:
 
 def _refused(error: HTTPError) -> Problem:
     status = HTTPStatus(error.status_code)
-    hint = "log in again, or reload the page" if status is HTTPStatus.FORBIDDEN else ""
-    message = error.log_message or error.reason or status.phrase
+    hint = _HINTS.get(status, "")
+    message = (error.log_message or "").replace("%%", "%") or error.reason or status.phrase
     return Problem(_CODES.get(status, "request-refused"), message.rstrip("."), hint, status)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import os
 from collections.abc import Callable, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
@@ -15,7 +16,7 @@ from workbench.doors.server.location import folder_of
 from workbench.doors.server.projects import OpenProjects
 from workbench.doors.server.watch import Watch
 from workbench.doors.words.answers import encode_in
-from workbench.foundation.errors import UsageError
+from workbench.foundation.errors import UsageError, path_errors
 from workbench.verbs import Verb
 
 if TYPE_CHECKING:
@@ -26,6 +27,9 @@ SETTING = "mlops_workbench"
 
 _THREADS = 8
 
+PATHS = frozenset(("after", "before", "checkpoint", "file", "notebook", "path", "paths", "signers", "source", "split"))
+"""Parameters of reading verbs that take a path, if some of them also take something else."""
+
 
 @dataclass(frozen=True)
 class Services:
@@ -33,7 +37,8 @@ class Services:
 
     Attributes:
         projects: The open projects below the server's root.
-        threads: Where verbs run: they block, and the server's loop must not.
+        threads: Where verbs that act run: they block, and the server's loop must not.
+        readers: Where verbs that read run: eight uploads must not keep the panel waiting.
         watch: Tells clients what changed.
         has_events: Whether the event's schema was accepted.
     """
@@ -42,6 +47,7 @@ class Services:
     watch: Watch
     has_events: bool
     threads: ThreadPoolExecutor = field(default_factory=lambda: ThreadPoolExecutor(_THREADS, "wb-verb"))
+    readers: ThreadPoolExecutor = field(default_factory=lambda: ThreadPoolExecutor(_THREADS, "wb-read"))
 
     def call(self, verb: Verb, location: str, raw: Mapping[str, Any], language: str = "") -> bytes:
         """Carry a verb out and return its result as JSON; blocks.
@@ -55,6 +61,10 @@ class Services:
         Raises:
             WorkbenchError: Whatever is wrong with the input, the place or the work itself.
         """
+        with path_errors():
+            return self._called(verb, location, raw, language)
+
+    def _called(self, verb: Verb, location: str, raw: Mapping[str, Any], language: str) -> bytes:
         root = self.projects.server_root
         if not verb.needs_project:
             arguments = bind(verb, raw, base=folder_of(root, location))
@@ -63,7 +73,10 @@ class Services:
         opened = self.projects.reading if verb.is_reading else self.projects.acting
         with opened(location) as project:
             self.watch.touch(project)
-            return encode_in(verb.load()(project, **bind(verb, raw)), language)
+            arguments = bind(verb, raw)
+            if verb.is_reading:
+                _refuse_foreign(root, project.root, arguments)
+            return encode_in(verb.load()(project, **arguments), language)
 
 
 def build(serverapp: ServerApp, *, has_events: bool) -> Services:
@@ -82,6 +95,21 @@ def _emitter(serverapp: ServerApp) -> Callable[[Change], None]:
         loop.add_callback(events.emit, schema_id=CHANGED_SCHEMA_ID, data={**data, "nouns": list(change.nouns)})
 
     return emit
+
+
+def _refuse_foreign(root: Path, project: Path, arguments: Mapping[str, Any]) -> None:
+    """Keep whoever may only read to what the server shows: a table or a policy may be named by any path.
+
+    As for a location, names count and not what links resolve to. Who may act runs notebooks, which read everything.
+    """
+    for name, value in arguments.items():
+        texts = value if isinstance(value, tuple) else (value,)
+        for text in map(str, texts) if name in PATHS else ():
+            place = Path(os.path.normpath(project / os.path.expanduser(text)))  # noqa: PTH111 - pathlib raises for '~nobody'
+            if not (place.is_relative_to(root) or place.is_relative_to(project)) or "://" in text:
+                raise UsageError(
+                    "path-outside", f"'{name}' leaves the server's folder", "name a folder that the server shows"
+                )
 
 
 def _refuse_outside(root: Path, arguments: Mapping[str, Any]) -> None:

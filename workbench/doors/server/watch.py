@@ -72,6 +72,16 @@ class Watch:
 
     def _run(self) -> None:
         watched: dict[Path, _Watched] = {}
+        try:
+            self._watch(watched)
+        finally:
+            with self._lock:
+                if self._thread is threading.current_thread():  # a fault ended it: whoever asks next starts another
+                    self._thread = None
+            for each in watched.values():
+                each.close()
+
+    def _watch(self, watched: dict[Path, _Watched]) -> None:
         while not self._stopping.is_set():
             projects = self._current()
             if not projects:
@@ -86,8 +96,6 @@ class Watch:
                 if watched[root].config != project.config:  # its databases may lie elsewhere now
                     watched.pop(root).close()
             self._stopping.wait(self._interval_s)
-        for each in watched.values():
-            each.close()
 
     def _current(self) -> dict[Path, Project]:
         """Forget what nobody asked about; where nothing is left, the thread is told to end and another may start."""
