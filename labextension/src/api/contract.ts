@@ -2478,7 +2478,7 @@ export interface ISweepParams {
 
 /** What `sweeps` takes. */
 export interface ISweepsParams {
-  /** At most so many. Default: 50. */
+  /** At most so many, up to 10,000. Default: 50. */
   readonly limit?: number;
 }
 
@@ -2528,7 +2528,7 @@ export interface IPipelineRunParams {
 
 /** What `pipeline runs` takes. */
 export interface IPipelineRunsParams {
-  /** At most so many. Default: 20. */
+  /** At most so many, up to 10,000. Default: 20. */
   readonly limit?: number;
 }
 
