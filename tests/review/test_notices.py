@@ -12,6 +12,7 @@ import sys
 import threading
 import time
 from dataclasses import replace
+from datetime import timedelta
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 
@@ -370,3 +371,45 @@ def test_a_receiver_writes_no_file_but_its_own(told, name):
         with pytest.raises(UsageError, match="notice-malformed"):
             verb(project)
     assert victim.read_text() == "{}"
+
+
+def test_what_waits_for_a_new_receiver_does_not_grow_too_old_for_it(told, sink, monkeypatch):
+    """The hole: whoever agreed after ten minutes, or had the first process killed, was told nothing of what waited."""
+    receiver = sink()
+    monkeypatch.setenv("OPS_URL", receiver.url)
+    monkeypatch.setenv("OPS_SECRET", SECRET)
+    project = told(WEBHOOK)
+    happen(project, "review.approved")
+    with monkeypatch.context() as killed:
+        killed.setattr(delivery, "spawn_detached", lambda *_, **__: None)
+        delivery.announce(project)
+    monkeypatch.setattr(delivery, "_YOUNG", -timedelta(minutes=1))  # later on it is too old for one that is new
+    assert send_notices(project)[0].waiting == 0
+    assert len(receiver.seqs) == 1
+
+
+def test_a_redirect_is_a_refusal(told, monkeypatch):
+    """The hole: it was followed by a GET without the message, and whatever answered that had taken it."""
+
+    class Moved(BaseHTTPRequestHandler):
+        def do_POST(self) -> None:
+            self.send_response(302)
+            self.send_header("Location", "/elsewhere")
+            self.end_headers()
+
+        def do_GET(self) -> None:
+            self.send_response(200)
+            self.end_headers()
+
+        def log_message(self, *_: object) -> None: ...
+
+    with socketserver.TCPServer(("127.0.0.1", 0), Moved) as server:
+        threading.Thread(target=server.serve_forever, daemon=True).start()
+        monkeypatch.setenv("OPS_URL", f"http://127.0.0.1:{server.server_address[1]}/")
+        monkeypatch.setenv("OPS_SECRET", SECRET)
+        project = told(WEBHOOK)
+        happen(project, "review.approved")
+        (card,) = send_notices(project)
+        server.shutdown()
+    assert (card.waiting, card.tries) == (1, 1)
+    assert "302" in card.error

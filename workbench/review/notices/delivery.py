@@ -62,9 +62,12 @@ class Cursor:
 
 def announce(project: Project) -> None:
     """Have everybody told by a process of its own, where there is anybody; never raises."""
-    if not project.config.notices or not _trusted(project):
+    if not project.config.notices:
         return
     try:
+        _begin(project)
+        if not _trusted(project):
+            return
         spawn_detached(__name__, [str(project.root)], log=_folder(project) / "log.txt", cwd=project.root)
     except (OSError, StorageError) as error:
         sys.stderr.write(f"workbench: notices wait: {error}\n")
@@ -99,6 +102,7 @@ def send_notices(project: Project) -> tuple[NoticeCard, ...]:
         check_receiver(name, given)
     lease = Lease(_lease_path(project))
     try:
+        _begin(project)
         for name, given in _trusted(project):
             _deliver(project, name, given, is_patient=False)
     finally:
@@ -202,6 +206,13 @@ def _cursor(project: Project, name: str) -> Cursor:
         since = (datetime.now(UTC) - _YOUNG).isoformat()
         older = [event.seq for event in project.journal.events() if event.at < since]
         return Cursor(max(older, default=0))
+
+
+def _begin(project: Project) -> None:
+    """Write down where each new receiver begins; else what waits for a first message would grow too old for it."""
+    for name in filter(is_name, project.config.notices):
+        if not _path(project, name).exists():
+            _keep(project, name, _cursor(project, name))
 
 
 def _keep(project: Project, name: str, cursor: Cursor) -> None:

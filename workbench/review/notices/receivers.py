@@ -119,8 +119,18 @@ def _post(name: str, given: NoticeSection, message: Message) -> None:
     if given.secret:
         headers[SIGNATURE] = signature_of(read_secret("secret", given.secret), body, int(time.time()))
     request = urllib.request.Request(url, data=body, headers=headers, method="POST")  # noqa: S310 - looked at above
-    with urllib.request.urlopen(request, timeout=TIMEOUT_S) as answer:  # noqa: S310
+    with _OPENER.open(request, timeout=TIMEOUT_S) as answer:
         answer.read(1)
+
+
+class _StayHere(urllib.request.HTTPRedirectHandler):
+    """Take a redirect for a refusal: it would be followed without the message, to where nobody agreed to."""
+
+    def redirect_request(self, *_: object) -> None:
+        """Go nowhere."""
+
+
+_OPENER = urllib.request.build_opener(_StayHere)
 
 
 def _slack(message: Message) -> dict[str, object]:
