@@ -2,9 +2,13 @@
 
 from __future__ import annotations
 
+import io
 import json
+import os
 import pickle
 import shutil
+import struct
+import zipfile
 from pathlib import Path
 
 import numpy as np
@@ -16,9 +20,11 @@ from workbench.review.candidate import read_manifest
 from workbench.review.checks import file_format
 from workbench.review.checks.check import CheckInput
 from workbench.review.formats.pickles import examine_pickle
+from workbench.review.formats.skops import examine_skops
 from workbench.review.policies.check_rules import FORMATS, FormatRule
 from workbench.review.policies.rules import StageRule
 from workbench.review.sandbox import tasks as sandbox_tasks
+from workbench.review.sandbox.measure import load_rows
 from workbench.review.sandbox.sandbox import SandboxResult, run_sandboxed
 
 NAMES = (
@@ -160,3 +166,82 @@ def test_the_walker_names_what_unpickling_would_import():
             names, faults = examine_pickle(data)
             assert not faults
             assert asked.names <= set(names)
+
+
+def zipped(data: bytes, *, method: int = 0, flags: int = 0) -> bytes:
+    """Return a zip with ``inputs.npy``; method and flags are what it says of it, whatever is true."""
+    buffer = io.BytesIO()
+    with zipfile.ZipFile(buffer, "w") as archive:
+        archive.writestr("inputs.npy", data)
+    made = bytearray(buffer.getvalue())
+    central = made.rindex(b"PK\x01\x02")
+    made[6] |= flags
+    made[8] = made[central + 10] = method
+    made[central + 8] |= flags
+    return bytes(made)
+
+
+def headed(header: str) -> bytes:
+    return b"\x93NUMPY\x01\x00" + struct.pack("<H", len(header)) + header.encode()
+
+
+UNREADABLE = {
+    "no deflate": zipped(b"\xff" * 64, method=8),
+    "a header without an end": zipped(headed("(((\n")),
+    "a header that is indented": zipped(headed("  1\n 2\n")),
+    "a shape beyond 64 bits": zipped(
+        headed("{'descr': '<f8', 'fortran_order': False, 'shape': (9999999999999999999999, 9), }\n")
+    ),
+    "encrypted": zipped(headed("{}"), flags=1),
+    "packed in no known way": zipped(headed("{}"), method=77),
+    "no array": zipped(b"hello"),
+    "an empty file": zipped(b""),
+}
+
+
+@pytest.mark.parametrize("name", UNREADABLE)
+def test_arrays_that_nobody_can_read_are_a_fault_and_end_no_child(judge, models, tmp_path, name):
+    """The hole: what zlib or the tokenizer raised ended the child, and the check said that nothing was found out."""
+    folder = tmp_path / "model"
+    shutil.copytree(models.good, folder)
+    (folder / "holdout.npz").write_bytes(UNREADABLE[name])
+    outcome = judge(folder)
+    assert (outcome.result, outcome.summary.partition(":")[0]) == ("fail", "holdout.npz cannot be read without pickle")
+    assert "holdout.npz cannot be read" in load_rows(folder, {}, {})[0]["fault"]
+
+
+@pytest.mark.parametrize("name", UNREADABLE)
+def test_a_skops_file_with_an_array_that_nobody_can_read_is_a_fault(tmp_path, name):
+    schema = json.dumps({"__loader__": "ListNode", "__module__": "builtins", "__class__": "list"})
+    with zipfile.ZipFile(tmp_path / "model.skops", "w") as archive:
+        archive.writestr("schema.json", schema)
+        archive.writestr("a.npz", UNREADABLE[name])
+    if name != "a shape beyond 64 bits":  # only the header is read, and loading it is numpy's to refuse
+        assert examine_skops(tmp_path / "model.skops")[1]
+
+
+def test_what_joblib_reads_beside_the_pickle_hides_nothing(judge, models, tmp_path):
+    """The hole: joblib takes an array's bytes from the file itself, and goes on behind them with what is no text then.
+
+    To a reader of opcodes alone the nine bytes of this array are the head of a text, and the call behind it the text.
+    """
+    import joblib
+    from joblib.numpy_pickle import NumpyArrayWrapper
+
+    hidden = b"0cos\ngetpid\n)R."
+    wrapper = NumpyArrayWrapper(np.ndarray, (9,), "C", np.dtype(np.uint8))
+    del wrapper.numpy_array_alignment_bytes
+    state = pickle.dumps(wrapper, 2)
+    assert state.endswith(b"b.")
+    data = state[:-1] + b"\x8e" + struct.pack("<Q", len(hidden)) + hidden + b"0."
+    (tmp_path / "model.pkl").write_bytes(data)
+    assert joblib.load(tmp_path / "model.pkl") == os.getpid()
+    assert "os.getpid" not in examine_pickle(data)[0]
+    folder = tmp_path / "model"
+    shutil.copytree(models.good, folder)
+    (folder / "model.pkl").write_bytes(data)
+    name = "joblib.numpy_pickle.NumpyArrayWrapper"
+    lax = FormatRule(
+        formats=FORMATS, names=(*NAMES, name, "numpy.ndarray", "copyreg._reconstructor", "builtins.object")
+    )
+    assert judge(folder, lax).result == "fail"

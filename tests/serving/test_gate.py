@@ -17,11 +17,13 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import numpy as np
+import onnxruntime
 import pytest
 from onnx import TensorProto, helper, numpy_helper
 
 import workbench
 from tests.serving.conftest import CHANNEL, POLICY, REVIEWER, ROW, STAGE, Site
+from workbench.contract.model import MANIFEST_FILE, parse_manifest
 from workbench.experiment.store import tracking
 from workbench.foundation.errors import ConflictError, IntegrityError, PendingError, UsageError
 from workbench.foundation.identity import sign
@@ -33,6 +35,7 @@ from workbench.review.proof.deed import Deed, DeedKind, build_deed
 from workbench.serving.channel import ChannelFile, channel_path
 from workbench.serving.outside import notice_changes
 from workbench.serving.releases import list_releases, release
+from workbench.serving.runner.engine import OnnxEngine
 from workbench.serving.runner.follower import Follower
 from workbench.serving.runner.loading import load_served
 from workbench.serving.verification import verify
@@ -459,3 +462,16 @@ class TestPastTheGate:
         assert {change.what for change in notice_changes(site.project)} == {"alias", "tags"}
         release(site.project, released[0].review)
         assert [change.what for change in notice_changes(site.project)] == ["tags"]
+
+
+def test_a_runner_opens_nothing_but_onnx(kit, tmp_path):
+    """The hole: onnxruntime takes bytes that begin like its own format for that, though checks saw an ONNX model."""
+    options = onnxruntime.SessionOptions()
+    options.optimized_model_filepath = str(tmp_path / "model.ort")
+    options.add_session_config_entry("session.save_model_format", "ORT")
+    onnxruntime.InferenceSession((kit.plain / "model.onnx").read_bytes(), options, providers=["CPUExecutionProvider"])
+    data = (tmp_path / "model.ort").read_bytes()
+    assert data[4:8] == b"ORTM"
+    manifest = parse_manifest((kit.plain / MANIFEST_FILE).read_bytes())
+    with pytest.raises(IntegrityError, match="model-unreadable"):
+        OnnxEngine(data, manifest)

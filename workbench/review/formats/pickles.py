@@ -35,6 +35,8 @@ _TEXT = frozenset(
     {"SHORT_BINUNICODE", "BINUNICODE", "BINUNICODE8", "UNICODE", "STRING", "BINSTRING", "SHORT_BINSTRING"}
 )
 _TO_MARK = frozenset({"LIST", "TUPLE", "DICT", "FROZENSET"})
+_BESIDE = "joblib.numpy_pickle"
+"""joblib's arrays lie in the file beside the pickle, or in another one: its opcodes are not those of a reader."""
 _COMPRESSED: tuple[tuple[bytes, Callable[[BytesIO], Any]], ...] = (
     (b"\x1f\x8b", lambda stream: gzip.GzipFile(fileobj=stream)),
     (b"BZh", bz2.BZ2File),
@@ -156,7 +158,12 @@ def _step(machine: _Machine, opcode: pickletools.OpcodeInfo, argument: Any) -> N
 def _note(machine: _Machine, module: Any, attribute: Any) -> None:
     if not isinstance(module, str) or not isinstance(attribute, str) or not module or not attribute:
         raise ValueError("a name in it cannot be told")
-    machine.names.add(f"{module}.{attribute}")
+    name = f"{module}.{attribute}"
+    machine.names.add(name)
+    if name.startswith(_BESIDE):
+        raise ValueError(
+            f"'{name}' reads bytes of the file itself, behind which other opcodes may lie than can be told"
+        )
 
 
 def _top(machine: _Machine) -> Any:

@@ -16,6 +16,8 @@ from typing import Any
 
 import numpy as np
 
+from workbench.review.formats.reading import UNREADABLE
+
 MAX_SCHEMA_BYTES = 64 << 20
 MAX_PARTS = 100_000
 _SCHEMA = "schema.json"
@@ -42,10 +44,8 @@ def examine_skops(path: Path) -> tuple[tuple[str, ...], tuple[str, ...]]:
                 raise ValueError("its schema describes nothing")
             for node in _nodes(tree):
                 names.add(_name(node))
-    except (OSError, ValueError, KeyError, TypeError, RecursionError, NotImplementedError, zipfile.BadZipFile) as error:
+    except UNREADABLE as error:
         return tuple(sorted(names)), (" ".join(str(error).split())[:300] or type(error).__name__,)
-    except (EOFError, RuntimeError) as error:  # an encrypted part, a part cut short
-        return tuple(sorted(names)), (str(error) or type(error).__name__,)
     return tuple(sorted(names)), ()
 
 

@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import re
 import time
-import zipfile
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -15,6 +14,9 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
+from workbench.review.formats.reading import UNREADABLE
+
+_NONE: npt.NDArray[Any] = np.empty(0)
 _ROUNDS, _CALLS, _WARM_UP = 5, 200, 20
 
 
@@ -28,7 +30,9 @@ def load_rows(model: Path, _task: Mapping[str, Any], _arrays: Any) -> tuple[dict
         try:
             with np.load(model / file, allow_pickle=False) as archive:
                 found.update({name: archive[name] for name in names if name in archive.files})
-        except (OSError, ValueError, TypeError, KeyError, EOFError, zipfile.BadZipFile, MemoryError) as error:
+            if strange := [name for name in names if not isinstance(found.get(name, _NONE), np.ndarray)]:
+                raise TypeError(f"'{strange[0]}' is no array")
+        except UNREADABLE as error:
             return {"fault": f"{file} cannot be read: {error}"}, {}
     return {}, found
 
@@ -46,6 +50,7 @@ def measure(model: Path, task: Mapping[str, Any], arrays: Any) -> tuple[dict[str
         options = onnxruntime.SessionOptions()
         options.intra_op_num_threads = options.inter_op_num_threads = 1
         options.log_severity_level = 4
+        options.add_session_config_entry("session.load_model_format", "ONNX")
         session = onnxruntime.InferenceSession(
             (model / str(task["file"])).read_bytes(), options, providers=["CPUExecutionProvider"]
         )

@@ -14,6 +14,7 @@ import numpy as np
 import numpy.typing as npt
 
 from workbench.review.formats.pickles import examine_pickle
+from workbench.review.formats.reading import UNREADABLE
 from workbench.review.formats.safetensors import examine_safetensors
 from workbench.review.formats.skops import examine_skops
 from workbench.review.sandbox.measure import load_rows, measure
@@ -77,6 +78,7 @@ def _answers(path: Path, inputs: npt.NDArray[Any], output: str) -> tuple[npt.NDA
     options = onnxruntime.SessionOptions()
     options.intra_op_num_threads = options.inter_op_num_threads = 1
     options.log_severity_level = 4
+    options.add_session_config_entry("session.load_model_format", "ONNX")  # as the runner's, and as was examined
     session = onnxruntime.InferenceSession(path.read_bytes(), options, providers=["CPUExecutionProvider"])
     signature = {
         "inputs": [[item.name, item.type, list(item.shape)] for item in session.get_inputs()],
@@ -173,7 +175,7 @@ def _examine_arrays(path: Path) -> dict[str, Any]:
     try:
         with np.load(path, allow_pickle=False) as found:
             return {"arrays": {key: [found[key].dtype.str, list(found[key].shape)] for key in found.files}}
-    except (OSError, ValueError, TypeError, KeyError, EOFError, zipfile.BadZipFile, MemoryError) as error:
+    except UNREADABLE as error:
         return {"fault": _one_line(error)}
 
 

@@ -76,6 +76,8 @@ class OnnxEngine:
         options.intra_op_num_threads = 1  # one row at a time: handing work to threads costs more than it brings
         options.inter_op_num_threads = 1
         options.log_severity_level = 3
+        # Left to itself it opens bytes that are both as its own format, which no check has looked at.
+        options.add_session_config_entry("session.load_model_format", "ONNX")
         try:
             self._session = onnxruntime.InferenceSession(model, options, providers=["CPUExecutionProvider"])
         except _ENGINE_ERRORS as error:
