@@ -14,7 +14,7 @@ from pathlib import Path
 import pytest
 
 from workbench.foundation import journal as journal_module
-from workbench.foundation.errors import ConflictError, IntegrityError, StorageError
+from workbench.foundation.errors import ConflictError, IntegrityError, StorageError, UsageError
 from workbench.foundation.journal import ERASED, GENESIS, Head, Journal
 
 WRITER = """
@@ -230,3 +230,15 @@ def test_events_are_filtered(journal: Journal) -> None:
     assert [event.kind for event in journal.events(kind="review.*")] == ["review.requested", "review.approved"]
     assert [event.seq for event in journal.events(after=1, limit=1)] == [2]
     assert len(journal.events(subject="review:1")) == 2
+
+
+@pytest.mark.parametrize(
+    "url",
+    ["zz", "zz://h/x", "mysql+nosuch://u:secret@h/x", "postgresql://h:noport/x", "postgresql+nosuch://u:secret@h/x"],
+)
+def test_an_address_of_no_database_is_said_without_its_password(url: str) -> None:
+    with pytest.raises(UsageError) as caught:
+        Journal(url)
+    assert caught.value.code == "journal-url-invalid"
+    assert "[journal]" in caught.value.hint
+    assert "secret" not in str(caught.value)

@@ -24,10 +24,10 @@ from pathlib import Path
 from typing import Any, NoReturn
 
 import sqlalchemy as sa
-from sqlalchemy.exc import DatabaseError, OperationalError
+from sqlalchemy.exc import ArgumentError, DatabaseError, OperationalError
 
 from workbench.foundation.canonical import canonical_json, digest_bytes
-from workbench.foundation.errors import ConflictError, IntegrityError, StorageError, storage_errors
+from workbench.foundation.errors import ConflictError, IntegrityError, StorageError, UsageError, storage_errors
 from workbench.foundation.log_hold import LogHold
 
 GENESIS = "sha256:" + "0" * 64
@@ -234,12 +234,22 @@ class Journal:
     Args:
         url: SQLAlchemy URL (``sqlite:////…/journal.db`` or ``postgresql+psycopg://…``).
         actor: Principal that events are ascribed to by default.
+
+    Raises:
+        UsageError: ``journal-url-invalid``: no address of a database, or of one that nothing here can speak to.
     """
 
     def __init__(self, url: str, *, actor: str = "system") -> None:
-        self._url = sa.make_url(url)
+        try:
+            self._url = sa.make_url(url)
+            self._engine = _engine(self._url)
+        except (ArgumentError, ImportError, ValueError) as error:  # the address itself may hold a password: not shown
+            raise UsageError(
+                "journal-url-invalid",
+                "The journal's address is none of a database that can be used here",
+                'write url = "postgresql+psycopg://user@host/name" under [journal] in workbench.toml, or nothing',
+            ) from error
         self._actor = actor
-        self._engine = _engine(self._url)
         self._hold: LogHold | None = None
         self._is_ready = False
 
