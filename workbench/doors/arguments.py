@@ -16,6 +16,7 @@ from pathlib import Path
 from typing import Any
 
 from workbench.foundation.errors import UsageError, did_you_mean
+from workbench.foundation.project import expanded
 from workbench.verbs import Verb
 
 _WHOLE_LIMIT = 2**63
@@ -51,7 +52,7 @@ def bind(verb: Verb, raw: Mapping[str, Any], *, base: Path | None = None) -> dic
         elif base is not None and isinstance(parameter.default, Path):
             bound[name] = parameter.default
     if base is not None:
-        bound = {name: base / value if isinstance(value, Path) else value for name, value in bound.items()}
+        bound = {name: base / expanded(value) if isinstance(value, Path) else value for name, value in bound.items()}
     return bound
 
 

@@ -112,6 +112,26 @@ async def test_who_may_only_read_reads_nothing_outside(ask, root, tmp_path_facto
     assert "1234" not in str(answer.body)
 
 
+async def test_a_relative_path_is_taken_from_the_project(ask, root, tmp_path_factory, monkeypatch):
+    started = tmp_path_factory.mktemp("started")
+    monkeypatch.chdir(started)
+    assert (await ask("audit/export", body={"path": "journal.zip"})).status == 200
+    assert (await ask("identity/create", body={"path": "key"})).status == 200
+    answer = await ask("runs/import", body={"path": "key"})
+    assert_problem(answer, "archive-changed", str(root / "key"), "", status=422)
+    assert (root / "journal.zip").exists()
+    assert (root / "key.pub").exists()
+    assert list(started.iterdir()) == []
+
+
+async def test_where_the_server_was_started_is_no_way_out(ask, root, tmp_path_factory, monkeypatch):
+    started = tmp_path_factory.mktemp("started")
+    (started / "here.csv").write_text("name,pin\nann,1234\nbob,5678\n")
+    monkeypatch.chdir(started)
+    answer = await ask("data/profile", source="here.csv")
+    assert_problem(answer, "path-outside", "leaves the server's folder", "folder that the server shows", status=400)
+
+
 async def test_who_reads_may_name_what_the_server_shows(ask, root, jp_root_dir):
     for place, near in ((root / "a.csv", "a.csv"), (jp_root_dir / "b.csv", "../../b.csv")):
         place.write_text("name,pin\nann,1234\nbob,5678\n")

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import os
+import re
 from collections.abc import Callable, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
@@ -17,6 +18,7 @@ from workbench.doors.server.projects import OpenProjects
 from workbench.doors.server.watch import Watch
 from workbench.doors.words.answers import encode_in
 from workbench.foundation.errors import UsageError, path_errors
+from workbench.foundation.project import expanded
 from workbench.verbs import Verb
 
 if TYPE_CHECKING:
@@ -29,6 +31,22 @@ _THREADS = 8
 
 PATHS = frozenset(("after", "before", "checkpoint", "file", "notebook", "path", "paths", "signers", "source", "split"))
 """Parameters of reading verbs that take a path, if some of them also take something else."""
+
+
+WHERE = {
+    "audit checkpoint": ("to",),
+    "audit export": ("path",),
+    "audit verify": ("checkpoint", "signers"),
+    "evidence export": ("path",),
+    "identity create": ("path",),
+    "review status": ("junit",),
+    "store tune": ("path",),
+    "verify": ("what", "into"),
+}
+"""Text parameters that commands take from where they are called."""
+
+_ELSEWHERE = re.compile(r"://|^[^/]*@[^/]*$")
+"""What is no path: an address, a channel."""
 
 
 @dataclass(frozen=True)
@@ -73,7 +91,7 @@ class Services:
         opened = self.projects.reading if verb.is_reading else self.projects.acting
         with opened(location) as project:
             self.watch.touch(project)
-            arguments = bind(verb, raw)
+            arguments = _grounded(verb, project.root, bind(verb, raw, base=project.root))
             if verb.is_reading:
                 _refuse_foreign(root, project.root, arguments)
             return encode_in(verb.load()(project, **arguments), language)
@@ -97,6 +115,13 @@ def _emitter(serverapp: ServerApp) -> Callable[[Change], None]:
     return emit
 
 
+def _grounded(verb: Verb, project: Path, arguments: dict[str, Any]) -> dict[str, Any]:
+    """Take from the project what a command takes from where it is called: a server stands wherever it was started."""
+    names = {name for name in WHERE.get(verb.words, ()) if arguments.get(name)}
+    is_place = {name: arguments[name] != "git" and not _ELSEWHERE.search(arguments[name]) for name in names}
+    return {name: str(project / expanded(value)) if is_place.get(name) else value for name, value in arguments.items()}
+
+
 def _refuse_foreign(root: Path, project: Path, arguments: Mapping[str, Any]) -> None:
     """Keep whoever may only read to what the server shows: a table or a policy may be named by any path.
 
@@ -105,7 +130,10 @@ def _refuse_foreign(root: Path, project: Path, arguments: Mapping[str, Any]) -> 
     for name, value in arguments.items():
         texts = value if isinstance(value, tuple) else (value,)
         for text in map(str, texts) if name in PATHS else ():
-            place = Path(os.path.normpath(project / os.path.expanduser(text)))  # noqa: PTH111 - pathlib raises for '~nobody'
+            given = expanded(text)
+            # Data is looked for where the server was started, too, when the project has none of that name.
+            start = Path.cwd() if not os.path.lexists(project / given) and os.path.lexists(given) else project
+            place = Path(os.path.normpath(start / given))
             if not (place.is_relative_to(root) or place.is_relative_to(project)) or "://" in text:
                 raise UsageError(
                     "path-outside", f"'{name}' leaves the server's folder", "name a folder that the server shows"
