@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import os
 import subprocess
 import sys
 import textwrap
+from concurrent.futures import ThreadPoolExecutor
 
 import numpy as np
 import pytest
@@ -130,6 +132,31 @@ def test_an_answer_that_is_none_is_no_result(tmp_path):
     np.savez(tmp_path / "result.npz", evil=np.array([print], dtype=object))
     with pytest.raises(UnknownResultError, match="sandbox-crashed"):
         _read(tmp_path)
+
+
+def test_an_answer_is_a_plain_file_of_the_childs_own(tmp_path):
+    """The hole: a child that a model had taken over could have its parent read any file, or wait for ever."""
+    honest = b'{"isolation": "limits", "token": "of somebody else"}'
+    (tmp_path / "secret.json").write_bytes(honest)
+    places = [tmp_path / name for name in ("pipe", "link", "bomb", "deep", "moved")]
+    pipe, link, bomb, deep, moved = places
+    for place in places[:-1]:
+        place.mkdir()
+    os.mkfifo(pipe / "result.json")
+    (link / "result.json").symlink_to(tmp_path / "secret.json")
+    (bomb / "result.json").write_bytes(honest)
+    np.savez_compressed(bomb / "result.npz", zeros=np.zeros(1 << 20))
+    (deep / "result.json").write_bytes(b"[" * 100_000)
+    (tmp_path / "result.json").write_bytes(honest)
+    moved.symlink_to(tmp_path)
+    for place in places:
+        with ThreadPoolExecutor(1) as reader, pytest.raises(UnknownResultError, match="sandbox-crashed"):
+            waited = reader.submit(_read, place)
+            try:
+                waited.result(timeout=10)
+            except TimeoutError:
+                (place / "result.json").open("wb").close()  # lets the reader go, whose wait has no end
+                pytest.fail(f"{place.name} is waited for without an end")
 
 
 def test_a_killed_child_is_no_result(tmp_path, monkeypatch):

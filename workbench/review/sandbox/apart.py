@@ -24,7 +24,7 @@ from workbench.foundation.errors import UnknownResultError
 from workbench.foundation.project import STATE_DIR
 from workbench.foundation.store import Store
 from workbench.review.checks.check import CheckInput, Outcome
-from workbench.review.sandbox.sandbox import TIMEOUT_S, run_child
+from workbench.review.sandbox.sandbox import MAX_ANSWER_BYTES, TIMEOUT_S, opened_answer, run_child
 
 _CHILD = "workbench.review.sandbox.apart_child"
 TASK, FILES, GIVEN, RESULT = "task.json", "files", "given.pickle", "result.json"
@@ -104,13 +104,14 @@ def _prepare(folder: Path, task: Mapping[str, Any]) -> Path:
 def _run(scratch: Path, timeout_s: float) -> Outcome:
     run_child(_CHILD, scratch, timeout_s, "The check")
     try:
-        said = json.loads((scratch / "out" / RESULT).read_bytes())
+        with opened_answer(scratch / "out" / RESULT, MAX_ANSWER_BYTES) as stream:
+            said = json.loads(stream.read(MAX_ANSWER_BYTES))
         if "error" in said:
             error = said["error"]
             raise UnknownResultError(str(error["code"]), str(error["message"]), str(error["hint"]))
         tool = f"{said['tool']} ({said['isolation']})"
         figures = {str(key): float(value) for key, value in said["figures"].items()}
         return Outcome(CheckResult(said["result"]), str(said["summary"]), tool, figures, dict(said["evidence"]))
-    except (OSError, ValueError, KeyError, TypeError, AttributeError) as error:
+    except (OSError, ValueError, KeyError, TypeError, AttributeError, RecursionError) as error:
         message = f"The process that ran the check left no answer: {error}"
         raise UnknownResultError("sandbox-crashed", message, "mlops doctor") from error

@@ -10,22 +10,28 @@ from __future__ import annotations
 
 import json
 import os
+import stat
 import subprocess
 import sys
 import tempfile
-from collections.abc import Mapping
+import zipfile
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, BinaryIO
 
 import numpy as np
 import numpy.typing as npt
 
 import workbench
+from workbench.foundation.confinement import OF_A_CHECK
 from workbench.foundation.errors import UnknownResultError
 from workbench.foundation.store import Store
+from workbench.review.formats.reading import UNREADABLE
 
 TIMEOUT_S = 180.0
+MAX_ANSWER_BYTES = 64 << 20
 _CHILD = "workbench.review.sandbox.child"
 Arrays = Mapping[str, npt.NDArray[Any]]
 
@@ -98,7 +104,7 @@ def run_child(module: str, scratch: Path, timeout_s: float, what: str) -> None:
     """
     # -P: the working directory holds files of others and must not be imported from.
     command = [sys.executable, "-P", "-m", module, str(scratch)]
-    with (scratch / "log.txt").open("wb") as log:
+    with (scratch / "log.txt").open("w+b") as log:
         try:
             done = subprocess.run(
                 command,
@@ -114,8 +120,9 @@ def run_child(module: str, scratch: Path, timeout_s: float, what: str) -> None:
             raise UnknownResultError(
                 "sandbox-timeout", f"{what} did not answer within {timeout_s:g} s", "give it fewer holdout rows"
             ) from None
+        log.seek(max(0, log.seek(0, os.SEEK_END) - 2000))
+        tail = log.read(2000).decode(errors="replace").strip().splitlines()[-1:]
     if done.returncode != 0:
-        tail = (scratch / "log.txt").read_bytes()[-2000:].decode(errors="replace").strip().splitlines()[-1:]
         reason = f"signal {-done.returncode}" if done.returncode < 0 else f"exit status {done.returncode}"
         raise UnknownResultError(
             "sandbox-crashed", f"{what}'s process ended with {reason}: {' '.join(tail)}", "mlops doctor"
@@ -136,16 +143,51 @@ def _environment(scratch: Path) -> dict[str, str]:
     }
 
 
+@contextmanager
+def opened_answer(path: Path, limit: int) -> Iterator[BinaryIO]:
+    """Open what a child has written: a plain file of its own, and not too large a one; it may have left anything there.
+
+    A link would have other people's files read for it, and a pipe is waited for without an end.
+
+    Args:
+        path: In the child's folder ``out``.
+        limit: Most bytes.
+
+    Raises:
+        OSError: There is none.
+        ValueError: It is something else.
+    """
+    if path.parent.is_symlink():
+        raise ValueError(f"{path.parent.name} is a link")
+    handle = os.open(path, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK)
+    with os.fdopen(handle, "rb") as stream:
+        found = os.fstat(handle)
+        if not stat.S_ISREG(found.st_mode) or found.st_size > limit:
+            raise ValueError(f"{path.name} is no plain file of at most {limit:,} bytes")
+        yield stream
+
+
 def _read(folder: Path) -> SandboxResult:
     try:
-        values = json.loads((folder / "result.json").read_bytes())
+        with opened_answer(folder / "result.json", MAX_ANSWER_BYTES) as stream:
+            values = json.loads(stream.read(MAX_ANSWER_BYTES))
         isolation = str(values.pop("isolation"))
         arrays: dict[str, npt.NDArray[Any]] = {}
-        if (folder / "result.npz").is_file():
-            with np.load(folder / "result.npz", allow_pickle=False) as found:
-                arrays = {key: found[key] for key in found.files}
-    except (OSError, ValueError, KeyError, TypeError, AttributeError) as error:
+        if (folder / "result.npz").exists():
+            with opened_answer(folder / "result.npz", OF_A_CHECK.file_bytes) as stream:
+                _check_stored(stream)
+                with np.load(stream, allow_pickle=False) as found:
+                    arrays = {key: found[key] for key in found.files}
+    except UNREADABLE as error:
         raise UnknownResultError(
             "sandbox-crashed", f"The process that opened the model left no answer: {error}", "mlops doctor"
         ) from error
     return SandboxResult(values, arrays, isolation)
+
+
+def _check_stored(stream: BinaryIO) -> None:
+    """Refuse arrays that were packed: ours are not, and a few bytes of others would fill the memory."""
+    with zipfile.ZipFile(stream) as archive:
+        if any(part.compress_type != zipfile.ZIP_STORED for part in archive.infolist()):
+            raise ValueError("its arrays are packed")
+    stream.seek(0)
