@@ -258,6 +258,7 @@ def gate(tmp_path, monkeypatch) -> Gate:
     monkeypatch.setattr(
         staleness, "is_unchanged", lambda _p, run, _m, digest: gate.digests[gate.held[int(run) - 1]] == digest
     )
+    monkeypatch.setattr(staleness, "is_deleted", lambda *_: False)  # nobody deletes a run here
     monkeypatch.setattr(releases, "show_review", find_review)
     monkeypatch.setattr(releases, "_announce", lambda _project, record, _started: record)
     monkeypatch.setattr(
