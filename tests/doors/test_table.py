@@ -91,6 +91,16 @@ def target(name: str, *checks: Finding, cpus: int = 0) -> TargetCard:
     return TargetCard(name, "ssh", all(c.is_ok for c in checks), checks, (), {}, cpus, cpus << 30, 0, 0, "unknown")
 
 
+def test_what_others_wrote_does_nothing_to_the_terminal() -> None:
+    """A summary that paints itself green, goes back to the line's start or turns the order of letters."""
+    sly = replace(HERE, summary="fail\x1b[2K\x1b[32mpass\x1b[0m \u202eevil\x9b1m\x07", where="a\tb\rc")
+    for shown in (render(sly), render((sly,))):
+        assert r"fail\x1b[2K\x1b[32mpass\x1b[0m \u202eevil\x9b1m\x07" in shown
+        assert not set(shown) & set("\r\x1b\u202e\x9b\x07")
+    assert "a\tb\\rc" in render(sly)
+    assert render("one\r\ntwo") == "one\ntwo"
+
+
 def test_a_target_that_is_not_ready_says_why() -> None:
     well, away = Finding("python", True, "Python 3.11"), Finding("reach", False, "It does not answer", "ssh gpu-box")
     names, (first, second) = rows_of((target("near", well, cpus=8), target("far", well, away)))

@@ -14,9 +14,25 @@ from workbench.contract.job import JobCard, JobEvent
 from workbench.contract.sweep import TrialCard
 from workbench.doors.table import fields_of, first_line, heading, is_card, lines_of, local_time, nested_of, rows_of
 
+_ACTING = (*range(0x20), *range(0x7F, 0xA0), 0x200E, 0x200F, *range(0x202A, 0x202F), *range(0x2066, 0x206A))
+"""Characters that do something to a terminal instead of being seen: controls, and what turns the order of others."""
+_AS_ESCAPES = {code: ascii(chr(code))[1:-1] for code in _ACTING if chr(code) not in "\n\t"}
+
+
+def harmless(text: str) -> str:
+    """Return a text with what would act on a terminal shown as escapes.
+
+    Names, notes and reasons are written by others: what a reviewer reads must not be coloured or overwritten by them.
+    """
+    return text.replace("\r\n", "\n").translate(_AS_ESCAPES)
+
 
 def render(value: Any, nothing: str = "There is nothing to show.") -> str:
     """Return a verb's result as text; ``nothing`` is said where it is an empty list."""
+    return harmless(_rendered(value, nothing))
+
+
+def _rendered(value: Any, nothing: str = "There is nothing to show.") -> str:
     if isinstance(value, tuple):
         return render_table(value) if value else nothing
     if not is_card(value):
@@ -24,7 +40,7 @@ def render(value: Any, nothing: str = "There is nothing to show.") -> str:
     fields = fields_of(value)
     width = max((len(heading(name)) for name, _ in fields), default=0)
     blocks = ["\n".join(f"{heading(name):<{width}}  {text}" for name, text in fields)] if fields else []
-    blocks += [f"{heading(name)}\n{_indent(render(cards))}" for name, cards in nested_of(value)]
+    blocks += [f"{heading(name)}\n{_indent(_rendered(cards))}" for name, cards in nested_of(value)]
     blocks += [f"{heading(name)}\n{_indent(chr(10).join(lines))}" for name, lines in lines_of(value)]
     return "\n\n".join(blocks)
 
@@ -73,7 +89,7 @@ class LogLines:
             self._stream.write(str(event.data.get("text", "")))
         elif event.kind != "heartbeat":
             facts = " ".join(f"{key}={value}" for key, value in event.data.items() if value != "")
-            self._stream.write(f"[{local_time(event.at)[11:19]}] {event.kind} {facts}\n")
+            self._stream.write(harmless(f"[{local_time(event.at)[11:19]}] {event.kind} {facts}") + "\n")
         self._stream.flush()
 
 
@@ -107,13 +123,13 @@ class ProgressBar:
         """Write one line of a sweep: what a trial tried and came to."""
         value = trial.reason if trial.value is None else f"{trial.value:.6g}"
         params = ", ".join(f"{name}={text}" for name, text in trial.params.items())
-        self._stream.write(f"trial {trial.number:<4} {trial.state:<9} {value:<12} {params}\n")
+        self._stream.write(harmless(f"trial {trial.number:<4} {trial.state:<9} {value:<12} {params}") + "\n")
         self._stream.flush()
 
     def _draw(self, words: str = "") -> None:
         filled = round(20 * self._done / self._cells) if self._cells else 0
         bar = "█" * filled + "░" * (20 - filled)
-        line = f"{self._label:<34} {bar} {self._done}/{self._cells} cells {words}".rstrip()
+        line = harmless(f"{self._label:<34} {bar} {self._done}/{self._cells} cells {words}".rstrip())
         if self._stream.isatty():
             self._stream.write(f"\r\x1b[2K{line}")
         elif words or self._done == self._cells:

@@ -121,7 +121,9 @@ def _run(words: Sequence[str]) -> int:
 
 def _problem(error: WorkbenchError, *, as_json: bool) -> str:
     if not as_json:
-        return f"mlops: {error}"
+        from workbench.doors.terminal import harmless
+
+        return harmless(f"mlops: {error}")
     import json
 
     return json.dumps(
