@@ -108,7 +108,9 @@ async def test_who_may_only_read_reads_nothing_outside(ask, root, tmp_path_facto
     (root / "a.csv").write_text("name,pin\nann,1\n")
     given = {name: value.format(outside=outside, name=outside.parent.name) for name, value in query.items()}
     answer = await ask(route, **given)
-    assert_problem(answer, "path-outside", "leaves the server's folder", "folder that the server shows", status=400)
+    assert_problem(
+        answer, "path-outside-project", "leaves the server's folder", "folder that the server shows", status=400
+    )
     assert "1234" not in str(answer.body)
 
 
@@ -129,7 +131,9 @@ async def test_where_the_server_was_started_is_no_way_out(ask, root, tmp_path_fa
     (started / "here.csv").write_text("name,pin\nann,1234\nbob,5678\n")
     monkeypatch.chdir(started)
     answer = await ask("data/profile", source="here.csv")
-    assert_problem(answer, "path-outside", "leaves the server's folder", "folder that the server shows", status=400)
+    assert_problem(
+        answer, "path-outside-project", "leaves the server's folder", "folder that the server shows", status=400
+    )
 
 
 async def test_who_reads_may_name_what_the_server_shows(ask, root, jp_root_dir):

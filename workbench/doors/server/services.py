@@ -135,8 +135,10 @@ def _refuse_foreign(root: Path, project: Path, arguments: Mapping[str, Any]) -> 
             start = Path.cwd() if not os.path.lexists(project / given) and os.path.lexists(given) else project
             place = Path(os.path.normpath(start / given))
             if not (place.is_relative_to(root) or place.is_relative_to(project)) or "://" in text:
-                raise UsageError(
-                    "path-outside", f"'{name}' leaves the server's folder", "name a folder that the server shows"
+                raise UsageError(  # as the rooms say it that refuse such a path through every door
+                    "path-outside-project",
+                    f"'{name}' leaves the server's folder",
+                    "name a folder that the server shows",
                 )
 
 

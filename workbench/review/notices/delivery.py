@@ -102,7 +102,6 @@ def send_notices(project: Project) -> tuple[NoticeCard, ...]:
         check_receiver(name, given)
     lease = Lease(_lease_path(project))
     try:
-        _begin(project)
         for name, given in _trusted(project):
             _deliver(project, name, given, is_patient=False)
     finally:
