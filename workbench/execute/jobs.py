@@ -31,7 +31,7 @@ from workbench.execute.reconcile import reconcile_jobs, target_of
 from workbench.execute.submission import Order, start, submit_order, write_next_attempt
 from workbench.foundation.canonical import canonical_json
 from workbench.foundation.durable import write_atomic
-from workbench.foundation.errors import ConflictError, NotFoundError, PendingError, UsageError
+from workbench.foundation.errors import ConflictError, NotFoundError, PendingError, UsageError, check_limit
 from workbench.foundation.journal import Record
 from workbench.foundation.project import Project
 
@@ -39,7 +39,6 @@ _POLL_S = 0.1
 _CANCEL_S = 30.0
 _EARLIER = 200
 """Jobs of the past that tell how long the next will take."""
-_MOST_JOBS = 10_000
 _RECONCILE_S = 1.0
 
 
@@ -95,9 +94,7 @@ def list_jobs(project: Project, limit: int = 50) -> tuple[JobCard, ...]:
     Raises:
         UsageError: ``limit-out-of-range``.
     """
-    if not 1 <= limit <= _MOST_JOBS:
-        message = f"Limit {limit} is not between 1 and {_MOST_JOBS}"
-        raise UsageError("limit-out-of-range", message, "mlops jobs --limit 50")
+    check_limit(limit, "mlops jobs --limit 50")
     reconcile_jobs(project)
     known = project.journal.records(NOUN, limit=max(limit, _EARLIER))
     return tuple(card_of(project, record, expected_seconds(known, record)) for record in known[:limit])

@@ -20,10 +20,10 @@ from workbench.experiment.store.liveness import dead_runs
 from workbench.experiment.store.rows import MetricRow, RunQuery, RunReader, RunRow, state_of
 from workbench.experiment.store.rows_sql import SqlRows
 from workbench.experiment.store.tags import joined_tag
-from workbench.foundation.errors import NotFoundError, UsageError, did_you_mean
+from workbench.foundation.errors import MOST_LISTED, NotFoundError, UsageError, check_limit, did_you_mean
 from workbench.foundation.project import Project
 
-MAX_LIMIT = 10_000
+MAX_LIMIT = MOST_LISTED
 MAX_OFFSET = 1 << 62
 _SHOWN = 20
 """Names of metrics or parameters that an error lists."""
@@ -61,8 +61,7 @@ def list_runs(
     Raises:
         UsageError: ``query-invalid``, ``limit-out-of-range`` or ``state-unknown``.
     """
-    if not 1 <= limit <= MAX_LIMIT:
-        raise UsageError("limit-out-of-range", f"Limit {limit} is not between 1 and {MAX_LIMIT}", "mlops runs -n 100")
+    check_limit(limit, "mlops runs -n 100")
     if not 0 <= offset < MAX_OFFSET:
         raise UsageError("limit-out-of-range", f"Offset {offset} is not 0 or more", "mlops runs --offset 0")
     word = state.upper()
@@ -99,8 +98,7 @@ def group_runs(project: Project, field: str, query: str = "", sort: str = "", li
     Raises:
         UsageError: ``query-invalid`` or ``limit-out-of-range``.
     """
-    if not 1 <= limit <= MAX_LIMIT:
-        raise UsageError("limit-out-of-range", f"Limit {limit} is not between 1 and {MAX_LIMIT}", "mlops runs -n 100")
+    check_limit(limit, "mlops runs -n 100")
     by, order = parse_field(field), parse_order(sort)
     if order and order.field.kind != "metrics":
         raise UsageError("query-invalid", f"Groups are judged by a metric, not by {order.field}", "--sort -metrics.f1")

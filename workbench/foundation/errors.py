@@ -36,6 +36,9 @@ _SHOWN = 500
 _NAMED = 30
 """Names that a hint lists where none is near: more is no help any more."""
 
+MOST_LISTED = 10_000
+"""What a list gives at most at once."""
+
 
 class WorkbenchError(Exception):
     """Say what happened and how to mend it, through every door in the same words.
@@ -149,6 +152,21 @@ def did_you_mean(name: str, known: Iterable[str]) -> str:
         return f"did you mean '{close[0]}'?"
     shown = names if len(names) <= _NAMED else [*names[:_NAMED], "…"]
     return f"known: {', '.join(shown)}" if names else "there is none yet"
+
+
+def check_limit(limit: int, command: str, most: int = MOST_LISTED) -> None:
+    """Refuse a limit of a list that is none.
+
+    Args:
+        limit: At most so many are asked for.
+        command: A command with a good one.
+        most: At most so many may be asked for.
+
+    Raises:
+        UsageError: ``limit-out-of-range``.
+    """
+    if not 1 <= limit <= most:
+        raise UsageError("limit-out-of-range", f"Limit {limit} is not between 1 and {most}", command)
 
 
 @contextmanager

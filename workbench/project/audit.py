@@ -3,11 +3,9 @@
 from __future__ import annotations
 
 from workbench.contract.project import AuditReport, JournalEvent
-from workbench.foundation.errors import UsageError
+from workbench.foundation.errors import check_limit
 from workbench.foundation.project import Project
 from workbench.project.checkpoints import Signed, verify_checkpoints
-
-MAX_EVENTS = 10_000
 
 
 def verify_journal(project: Project, checkpoint: str = "", signers: str = "") -> AuditReport:
@@ -57,9 +55,7 @@ def list_events(project: Project, limit: int = 50, after: int = 0) -> tuple[Jour
     Raises:
         UsageError: ``limit-out-of-range``.
     """
-    if not 1 <= limit <= MAX_EVENTS:
-        message = f"Limit {limit} is not between 1 and {MAX_EVENTS}"
-        raise UsageError("limit-out-of-range", message, "mlops audit log -n 50")
+    check_limit(limit, "mlops audit log -n 50")
     start = after or max(0, project.journal.head().seq - limit)
     events = project.journal.events(after=start, limit=limit)
     return tuple(JournalEvent(e.seq, e.at, e.actor, e.kind, e.subject) for e in events)

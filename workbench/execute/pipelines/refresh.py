@@ -20,8 +20,8 @@ from workbench.foundation.errors import (
     ConflictError,
     FailedError,
     NotFoundError,
-    UsageError,
     WorkbenchError,
+    check_limit,
     did_you_mean,
 )
 from workbench.foundation.journal import Record
@@ -30,7 +30,6 @@ from workbench.foundation.project import Project
 
 NOUN = "pipeline"
 _POLL_S = 0.2
-_MOST_RUNS = 10_000
 _START_S = 60.0
 """What the process may take to start before a missing lease means that it died."""
 
@@ -90,9 +89,7 @@ def list_pipeline_runs(project: Project, limit: int = 20) -> tuple[PipelineRun, 
     Raises:
         UsageError: ``limit-out-of-range``.
     """
-    if not 1 <= limit <= _MOST_RUNS:
-        message = f"Limit {limit} is not between 1 and {_MOST_RUNS}"
-        raise UsageError("limit-out-of-range", message, "mlops pipeline runs --limit 20")
+    check_limit(limit, "mlops pipeline runs --limit 20")
     return tuple(_card(_settle(project, record)) for record in project.journal.records(NOUN, limit=limit))
 
 

@@ -29,7 +29,14 @@ from workbench.execute.sweeps.revival import folder_of, is_controlled, start_con
 from workbench.execute.sweeps.space import MAX_GRID, Space, read_space
 from workbench.foundation.canonical import canonical_json, digest_bytes
 from workbench.foundation.durable import write_atomic
-from workbench.foundation.errors import FailedError, PendingError, UnavailableError, UsageError, did_you_mean
+from workbench.foundation.errors import (
+    FailedError,
+    PendingError,
+    UnavailableError,
+    UsageError,
+    check_limit,
+    did_you_mean,
+)
 from workbench.foundation.journal import Record
 from workbench.foundation.project import Project
 
@@ -38,7 +45,6 @@ _DIRECTIONS = ("maximize", "minimize")
 _SAMPLERS = ("tpe", "random", "grid")
 _PRUNERS = ("none", "median")
 _POLL_S = 0.2
-_MOST_SWEEPS = 10_000
 _RECONCILE_S = 1.0
 _CANCEL_WAIT_S = 90.0
 
@@ -134,9 +140,7 @@ def list_sweeps(project: Project, limit: int = 50) -> tuple[SweepCard, ...]:
     Raises:
         UsageError: ``limit-out-of-range``.
     """
-    if not 1 <= limit <= _MOST_SWEEPS:
-        message = f"Limit {limit} is not between 1 and {_MOST_SWEEPS}"
-        raise UsageError("limit-out-of-range", message, "mlops sweeps --limit 50")
+    check_limit(limit, "mlops sweeps --limit 50")
     reconcile_jobs(project)
     running: dict[str, int] = {}
     for job in open_records(project):

@@ -6,7 +6,7 @@ from collections import defaultdict
 from collections.abc import Iterable
 
 from workbench.contract.lineage import Lineage, LineageEdge, LineageNode
-from workbench.foundation.errors import UsageError, did_you_mean
+from workbench.foundation.errors import UsageError, check_limit, did_you_mean
 from workbench.foundation.project import Project
 from workbench.project.lineage.road import Road, Steps
 from workbench.project.lineage.starting import find_start
@@ -34,9 +34,7 @@ def show_lineage(project: Project, id: str, direction: str = "both", limit: int 
         raise UsageError(
             "direction-unknown", f"There is no direction '{direction}'", did_you_mean(direction, _DIRECTIONS)
         )
-    if not 1 <= limit <= MAX_LIMIT:
-        message = f"Limit {limit} is not between 1 and {MAX_LIMIT}"
-        raise UsageError("limit-out-of-range", message, "mlops lineage <id> --limit 1000")
+    check_limit(limit, "mlops lineage <id> --limit 1000", MAX_LIMIT)
     road = Road(project, limit)
     start = find_start(project, road, id)
     nodes = {start.id: start}
