@@ -26,7 +26,8 @@ from workbench.review.overridden import (
     standing_override,
     unseen_overrides,
 )
-from workbench.review.policies.policy import StageRule, load_policy, parse_policy, readable_policy
+from workbench.review.policies.change import read_stages
+from workbench.review.policies.policy import StageRule, load_policy, readable_policy
 from workbench.review.policies.reviewers import load_reviewers
 from workbench.review.proof.deed import Deed, DeedKind, build_deed, verify_deed
 from workbench.review.proof.grant import check_is_other
@@ -151,7 +152,7 @@ def _rule_of(project: Project, review: Review) -> StageRule:
     try:
         return load_policy(project).rule(review.stage)
     except NotFoundError:
-        return parse_policy(project.store.read(review.policy_digest)).rule(review.stage)
+        return read_stages(project.store, review.policy_digest)[review.stage]
 
 
 def _post_review(project: Project, review: Review, reason: str, at: str, shown: str) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import replace
 
 from workbench.contract.review import CheckReport, ReviewCard
@@ -22,7 +23,12 @@ from workbench.review.standing import WAIVE, standing_waivers, unwaived
 
 
 def card_of(
-    project: Project, review: Review, policy: Policy | None, *, is_thorough: bool, again: str = ""
+    project: Project,
+    review: Review,
+    policy: Policy | None,
+    *,
+    is_thorough: bool,
+    find_again: Callable[[str], str | None] = lambda _: None,
 ) -> ReviewCard:
     """Return the card.
 
@@ -31,9 +37,10 @@ def card_of(
         review: The review.
         policy: The policy; None where it is at fault, and then it allows nothing.
         is_thorough: Also look at the bytes again.
-        again: Review in which the same was asked for later; a stale one needs nothing then.
+        find_again: Finds the review in which the same was asked for later; asked where this one is stale.
     """
     stale = why_stale(project, review, policy, is_thorough=is_thorough)
+    again = find_again(review.id) if stale else None
     rule = policy.stages.get(review.stage) if policy else None
     shown = _with_unknown(project, review, rule)
     waived = set() if stale else _waived(project, review, rule)
@@ -61,14 +68,14 @@ def card_of(
             sorted((_as_waived(report, waived) for report in shown.checks), key=lambda report: not report.is_required)
         ),
         decisions=review.decisions,
-        needed=_needed(project, shown, rule, stale) if not (stale and again) else _owed(project, review),
+        needed=_owed(project, review) if again else _needed(project, shown, rule, stale),
         metrics=review.metrics,
         comments=review.comments,
         follows=review.follows,
         overridden_until=until,
         owes_post_review=is_owed(project, review),
         remarks=(
-            *((f"It was asked for again: {again}",) if stale and again else ()),
+            *((f"It was asked for again: {again}",) if again else ()),
             *_undescribed(review, rule),
             *review.remarks,
         ),

@@ -112,7 +112,7 @@ def list_reviews(project: Project) -> tuple[ReviewCard, ...]:
     waiting, again = (ReviewState.CHECKING, *_WAITING), asked_again(records)
     policy = readable_policy(project)
     return tuple(
-        card_of(project, review, policy, is_thorough=review.state in waiting, again=again.get(review.id, ""))
+        card_of(project, review, policy, is_thorough=review.state in waiting, find_again=again.get)
         for review in map(read, records)
     )
 
@@ -124,9 +124,9 @@ def show_review(project: Project, review: str) -> ReviewCard:
         project: The project.
         review: Review id, or the beginning of one that no other review shares.
     """
-    found = find_review(project, review)
-    again = asked_again(project.journal.records(NOUN))
-    return card_of(project, found, readable_policy(project), is_thorough=True, again=again.get(found.id, ""))
+    found, policy = find_review(project, review), readable_policy(project)
+    find_again = lambda id_: asked_again(project.journal.records(NOUN)).get(id_)  # noqa: E731 - reads them all
+    return card_of(project, found, policy, is_thorough=True, find_again=find_again)
 
 
 def approve(project: Project, review: str, reason: str = "", at: str = "", shown: str = "") -> ReviewCard:

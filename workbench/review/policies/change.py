@@ -11,7 +11,7 @@ Imported by the model runner: standard library and foundation only.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import fields, is_dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -117,7 +117,7 @@ def check_change(
     journal: Journal,
     store: Store,
     allowed: AllowedSigners,
-    is_only_one: bool,
+    is_only_one: Callable[[], bool],
 ) -> None:
     """Refuse a policy that is laxer than the one in force and was not signed for under it.
 
@@ -128,7 +128,7 @@ def check_change(
         journal: Which policy is in force, and what was signed.
         store: Where policies and statements lie.
         allowed: ``policy/reviewers``.
-        is_only_one: Whether one person alone, or nobody yet, may sign here.
+        is_only_one: Tells whether one person alone, or nobody yet, may sign here; asked where it is laxer.
 
     Raises:
         DeniedError: ``policy-lowered``.
@@ -141,10 +141,11 @@ def check_change(
     reasons = why_laxer(old, new)
     if not reasons:
         return
+    is_lone = is_only_one()
     given = signers_of(
-        adopted, digest, old, root=root, journal=journal, store=store, allowed=allowed, is_only_one=is_only_one
+        adopted, digest, old, root=root, journal=journal, store=store, allowed=allowed, is_only_one=is_lone
     )
-    if lacking := signatures_lacking(old, given, allowed, is_only_one=is_only_one):
+    if lacking := signatures_lacking(old, given, allowed, is_only_one=is_lone):
         more = f" and {len(reasons) - 1} more" if len(reasons) > 1 else ""
         raise DeniedError(
             "policy-lowered",

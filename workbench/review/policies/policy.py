@@ -12,6 +12,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -174,7 +175,7 @@ def read_current(project: Project) -> tuple[Policy, bytes]:
         journal=project.journal,
         store=project.store,
         allowed=load_reviewers(project),
-        is_only_one=is_only_one(project),
+        is_only_one=partial(is_only_one, project),
     )
     return policy, data
 
