@@ -45,8 +45,7 @@ def create_identity(project: Project, path: str = "", principal: str = "") -> Id
 
 def list_reviewers(project: Project) -> tuple[Reviewer, ...]:
     """List whose keys may decide, as ``policy/reviewers`` says, and which of its lines wait or were revoked."""
-    held = load_reviewers(project)
-    counting = [entry for entry in held.entries if not held.is_revoked(entry.key)]
+    counting = load_reviewers(project).unrevoked
     entries = read_files(project).entries
     return tuple(Reviewer(name, e.key.fingerprint, e in counting) for e in entries for name in e.principals)
 

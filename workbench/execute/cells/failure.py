@@ -6,9 +6,8 @@ import builtins
 import contextlib
 import json
 import re
-from collections.abc import Iterable, Mapping
+from collections.abc import Collection, Iterable
 from pathlib import Path
-from typing import Any
 
 from workbench.compute.folder import JobFolder
 from workbench.foundation.errors import FailedError
@@ -50,7 +49,7 @@ def annotate(error: BaseException, where: str, traceback: list[str], hints: Iter
     return error
 
 
-def name_hint(error: BaseException, unsent: Mapping[str, Any]) -> tuple[str, ...]:
+def name_hint(error: BaseException, unsent: Collection[str]) -> tuple[str, ...]:
     """Return what mends a NameError of something that is known here and was not sent."""
     if isinstance(error, NameError) and not isinstance(error, UnboundLocalError):
         name = getattr(error, "name", None) or next(iter(re.findall(r"name '(\w+)'", str(error))), "")

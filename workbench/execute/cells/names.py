@@ -7,7 +7,7 @@ import builtins
 import symtable
 
 _DEFINING = frozenset({"exec", "eval", "globals", "locals", "vars", "get_ipython", "setattr", "__import__"})
-"""Whoever calls one of these may define anything; a magic is a call of the third last."""
+"""Whoever calls one of these may define anything; a magic is a call of what ``get_ipython`` gives."""
 
 
 def free_names(source: str) -> tuple[str, ...]:

@@ -218,8 +218,8 @@ def _take_in(project: Project, cell: RemoteCell, job: JobCard, namespace: Mappin
         why = job.error or job.reason or "no reason known"
         raise FailedError("job-failed", f"Job {job.id} on {cell.target} is {job.state}: {why}", f"mlops logs {job.id}")
     error = _raised(cell, folder, announced, ename, evalue)
-    unsent = {name: namespace[name] for name in _unsent(cell, namespace)}
-    raise annotate(error, f"Raised on {cell.target}, in job {job.id}", traceback, name_hint(error, unsent))
+    hints = name_hint(error, _unsent(cell, namespace))
+    raise annotate(error, f"Raised on {cell.target}, in job {job.id}", traceback, hints)
 
 
 def _raised(cell: RemoteCell, folder: JobFolder, announced: set[str], ename: str, evalue: str) -> BaseException:

@@ -113,6 +113,11 @@ class AllowedSigners:
             revoked = b""
         return cls.parse(text, name=str(path), revoked=revoked)
 
+    @property
+    def unrevoked(self) -> tuple[SignerEntry, ...]:
+        """Its lines but those whose key counts no more."""
+        return tuple(entry for entry in self.entries if not self.is_revoked(entry.key))
+
     def principals_of(self, key: PublicKey, namespace: str, at: datetime) -> tuple[str, ...]:
         """Return whose key this is for a namespace at a moment; empty where it may not sign."""
         if self.is_revoked(key):

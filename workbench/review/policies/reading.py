@@ -46,9 +46,7 @@ def _lowered(project: Project, policy: Policy) -> Iterator[PolicyWarning]:
 def _strangers(project: Project, policy: Policy) -> Iterator[PolicyWarning]:
     """Yield members of groups whose key is not known: they could be asked and could not answer."""
     allowed, now = load_reviewers(project), datetime.now(UTC)
-    in_force = (
-        e for e in allowed.entries if not (allowed.is_revoked(e.key) or (e.valid_before and e.valid_before <= now))
-    )
+    in_force = (entry for entry in allowed.unrevoked if not (entry.valid_before and entry.valid_before <= now))
     known = {name for entry in in_force for name in entry.principals}
     for stage, rule in policy.stages.items():
         named = {f"group '{name}'": group.members for name, group in rule.groups.items()}
@@ -83,8 +81,8 @@ def policy_path(project: Project, path: str) -> Path:
 def _people(project: Project) -> int:
     """Count the people who may decide, not their keys or names; a key for requests or checks alone decides nothing."""
     allowed, now = load_reviewers(project), datetime.now(UTC)
-    deciding = (entry for entry in allowed.entries if entry.is_valid_at(Verdict.APPROVE.namespace, now))
-    return len({person_of(allowed, key=e.key.blob) for e in deciding if not allowed.is_revoked(e.key)})
+    deciding = (entry for entry in allowed.unrevoked if entry.is_valid_at(Verdict.APPROVE.namespace, now))
+    return len({person_of(allowed, key=entry.key.blob) for entry in deciding})
 
 
 def _warnings(policy: Policy, people: int) -> Iterator[PolicyWarning]:

@@ -216,8 +216,8 @@ def _signers(listed: AllowedSigners) -> tuple[Person, ...]:
     """Return the people who may sign for changes now; an authority stands for people nobody has counted."""
     found: list[Person] = []
     now = datetime.now(UTC)
-    for entry in listed.entries:
-        if not entry.is_valid_at(DeedKind.POLICY.namespace, now) or listed.is_revoked(entry.key):
+    for entry in listed.unrevoked:
+        if not entry.is_valid_at(DeedKind.POLICY.namespace, now):
             continue
         person = person_of(listed, key=entry.key.blob)
         if not any(person.is_same(other) for other in found):

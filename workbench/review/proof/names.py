@@ -67,8 +67,7 @@ def check_hands(signer: Person, allowed: AllowedSigners, author: str, names: Ite
     Raises:
         DeniedError: ``name-unlisted`` or ``request-not-own``.
     """
-    in_force = tuple(entry for entry in allowed.entries if not allowed.is_revoked(entry.key))
-    listed = replace(allowed, entries=in_force, others=())
+    listed = replace(allowed, entries=allowed.unrevoked, others=())
     people = {name: person_of(listed, name=name) for name in (author, *names) if name}
     unlisted = [name for name, person in people.items() if not person.keys and not signer.is_same(person)]
     if unlisted:

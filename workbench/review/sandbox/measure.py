@@ -37,6 +37,17 @@ def load_rows(model: Path, _task: Mapping[str, Any], _arrays: Any) -> tuple[dict
     return {}, found
 
 
+def open_onnx(path: Path) -> Any:
+    """Open a model as the runner does: on one thread, and as what was examined, never as onnxruntime's own format."""
+    import onnxruntime
+
+    options = onnxruntime.SessionOptions()
+    options.intra_op_num_threads = options.inter_op_num_threads = 1
+    options.log_severity_level = 4
+    options.add_session_config_entry("session.load_model_format", "ONNX")
+    return onnxruntime.InferenceSession(path.read_bytes(), options, providers=["CPUExecutionProvider"])
+
+
 def measure(model: Path, task: Mapping[str, Any], arrays: Any) -> tuple[dict[str, Any], dict[str, Any]]:
     """Load the model and let it answer ``arrays["inputs"]`` row by row; return memory (bytes) and latency (ms).
 
@@ -47,13 +58,7 @@ def measure(model: Path, task: Mapping[str, Any], arrays: Any) -> tuple[dict[str
     values: dict[str, Any] = {"engine": f"onnxruntime {onnxruntime.__version__}"}
     before = _memory("VmRSS")
     try:
-        options = onnxruntime.SessionOptions()
-        options.intra_op_num_threads = options.inter_op_num_threads = 1
-        options.log_severity_level = 4
-        options.add_session_config_entry("session.load_model_format", "ONNX")
-        session = onnxruntime.InferenceSession(
-            (model / str(task["file"])).read_bytes(), options, providers=["CPUExecutionProvider"]
-        )
+        session = open_onnx(model / str(task["file"]))
         name = session.get_inputs()[0].name
         rows = [np.ascontiguousarray(row[None, :], dtype=np.float32) for row in arrays["inputs"]]
         for index in range(_WARM_UP):

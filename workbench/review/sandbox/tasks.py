@@ -17,7 +17,7 @@ from workbench.review.formats.pickles import examine_pickle
 from workbench.review.formats.reading import UNREADABLE
 from workbench.review.formats.safetensors import examine_safetensors
 from workbench.review.formats.skops import examine_skops
-from workbench.review.sandbox.measure import load_rows, measure
+from workbench.review.sandbox.measure import load_rows, measure, open_onnx
 
 Arrays = dict[str, npt.NDArray[Any]]
 Answer = tuple[dict[str, Any], Arrays]
@@ -73,13 +73,7 @@ TASKS: Mapping[str, Callable[[Path, Mapping[str, Any], Arrays], Answer]] = {
 
 
 def _answers(path: Path, inputs: npt.NDArray[Any], output: str) -> tuple[npt.NDArray[Any], dict[str, Any]]:
-    import onnxruntime
-
-    options = onnxruntime.SessionOptions()
-    options.intra_op_num_threads = options.inter_op_num_threads = 1
-    options.log_severity_level = 4
-    options.add_session_config_entry("session.load_model_format", "ONNX")  # as the runner's, and as was examined
-    session = onnxruntime.InferenceSession(path.read_bytes(), options, providers=["CPUExecutionProvider"])
+    session = open_onnx(path)
     signature = {
         "inputs": [[item.name, item.type, list(item.shape)] for item in session.get_inputs()],
         "outputs": [[item.name, item.type, list(item.shape)] for item in session.get_outputs()],
