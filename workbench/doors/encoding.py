@@ -7,7 +7,12 @@ them, and a reader that meets a bare ``NaN`` fails on the whole answer.
 from __future__ import annotations
 
 from pathlib import PurePath
-from typing import Any
+from typing import Any, TextIO
+
+
+def is_utf8(stream: TextIO) -> bool:
+    """Tell whether whatever is written to a stream can be; where not, JSON is written with escapes of its own."""
+    return (getattr(stream, "encoding", "") or "utf-8").lower().replace("-", "") == "utf8"
 
 
 def encode(value: Any) -> bytes:

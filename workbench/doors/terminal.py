@@ -12,6 +12,7 @@ from typing import Any, TextIO
 
 from workbench.contract.job import JobCard, JobEvent
 from workbench.contract.sweep import TrialCard
+from workbench.doors.encoding import is_utf8
 from workbench.doors.table import fields_of, first_line, heading, is_card, lines_of, local_time, nested_of, rows_of
 
 _ACTING = (*range(0x20), *range(0x7F, 0xA0), 0x200E, 0x200F, *range(0x202A, 0x202F), *range(0x2066, 0x206A))
@@ -79,7 +80,7 @@ class LogLines:
         self._stream = stream
         self._as_json = as_json
         # What another encoding lacks would be written as an escape that JSON does not know.
-        self._is_ascii = (getattr(stream, "encoding", "") or "utf-8").lower().replace("-", "") != "utf8"
+        self._is_ascii = not is_utf8(stream)
 
     def __call__(self, event: JobEvent) -> None:
         """Write one event."""

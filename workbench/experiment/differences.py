@@ -15,6 +15,7 @@ from collections.abc import Iterable, Iterator
 from typing import Any
 
 from workbench.contract.run import Difference, RunDiff
+from workbench.experiment.capture.git import PLAIN_DIFF
 from workbench.experiment.levels.facts import read_artifact
 from workbench.experiment.runs import cards_of, differences_of, differing, rows_of
 from workbench.experiment.store.rows import RunRow
@@ -25,7 +26,6 @@ MAX_LINES = 400
 _SOURCES = ("workbench/source.ipynb", "notebook/output.ipynb")
 _COMMIT = re.compile(r"[0-9a-f]{7,64}")
 _GIT_S = 30
-_DIFF = ("-c", "core.quotepath=off", "diff", "--no-ext-diff", "--no-textconv", "--no-color", "--relative")
 
 
 def diff_runs(project: Project, before: str, after: str) -> RunDiff:
@@ -113,7 +113,7 @@ def _committed(project: Project, rows: list[RunRow]) -> list[str]:
     old, new = (_commit(row) for row in rows)
     if not old or not new or old == new:
         return []
-    return _git(project, *_DIFF, old, new, "--", ".", ":(exclude)*.ipynb") or []
+    return _git(project, "-c", "core.quotepath=off", *PLAIN_DIFF, old, new, "--", ".", ":(exclude)*.ipynb") or []
 
 
 def _uncommitted(project: Project, rows: list[RunRow]) -> list[str]:

@@ -11,9 +11,10 @@ import os
 import sys
 from collections.abc import Callable, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, TextIO
+from typing import TYPE_CHECKING
 
 from workbench import __version__
+from workbench.doors.encoding import is_utf8
 from workbench.foundation.errors import StorageError, WorkbenchError, storage_errors
 
 if TYPE_CHECKING:
@@ -53,12 +54,8 @@ def _prepare_streams() -> None:
         stream = getattr(sys, name)
         if stream is None:
             setattr(sys, name, Path(os.devnull).open("w", encoding="utf-8"))  # noqa: SIM115 - until the end
-        elif isinstance(stream, io.TextIOWrapper) and not _is_utf8(stream):
+        elif isinstance(stream, io.TextIOWrapper) and not is_utf8(stream):
             stream.reconfigure(errors="backslashreplace")
-
-
-def _is_utf8(stream: TextIO) -> bool:
-    return (stream.encoding or "utf-8").lower().replace("-", "") == "utf8"
 
 
 def _drop_output() -> None:
@@ -113,7 +110,7 @@ def _run(words: Sequence[str]) -> int:
 
         from workbench.doors.encoding import to_json
 
-        print(json.dumps(to_json(result), ensure_ascii=not _is_utf8(sys.stdout), indent=2))
+        print(json.dumps(to_json(result), ensure_ascii=not is_utf8(sys.stdout), indent=2))
     else:
         print(render(result, call.verb.said_of_nothing(call.arguments)))
     return 0
@@ -127,5 +124,5 @@ def _problem(error: WorkbenchError, *, as_json: bool) -> str:
     import json
 
     return json.dumps(
-        {"code": error.code, "message": error.message, "hint": error.hint}, ensure_ascii=not _is_utf8(sys.stderr)
+        {"code": error.code, "message": error.message, "hint": error.hint}, ensure_ascii=not is_utf8(sys.stderr)
     )

@@ -17,9 +17,10 @@ MAX_PATCH_BYTES = 4_000_000
 MAX_FILE_BYTES = 200_000
 _TIMEOUT_S = 20
 _STATUS = ("status", "--porcelain", "--untracked-files=normal", "--ignore-submodules=none")
-_DIFF = ("diff", "--no-ext-diff", "--no-textconv", "--no-color", "--ignore-submodules=none", "--relative", "HEAD")
-_PREFIXES = ("--src-prefix=a/", "--dst-prefix=b/")
+PLAIN_DIFF = ("diff", "--no-ext-diff", "--no-textconv", "--no-color", "--relative")
 """Git's own words, whatever its user has set for people's eyes: another tool, colours, a notebook shown as text."""
+_DIFF = (*PLAIN_DIFF, "--ignore-submodules=none", "HEAD")
+_PREFIXES = ("--src-prefix=a/", "--dst-prefix=b/")
 _HERE = ("--", ".", ":(exclude,glob)**/__pycache__/**", ":(exclude,glob)**/.ipynb_checkpoints/**")
 """What Python and Jupyter write beside the code says nothing that the code does not, and they write it at every run."""
 _SUBMODULE = "160000"

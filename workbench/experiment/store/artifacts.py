@@ -16,19 +16,19 @@ def local_folder(artifact_uri: str) -> Path | None:
     return Path(unquote(parts.path)) if parts.scheme == "file" else None
 
 
-def lies_at(artifact_uri: str, run: str, root: Path) -> str:
-    """Return where a run's artifacts lie now, though the project's folder was moved or copied since they were written.
+def lies_at(artifact_uri: str, owner: str, root: Path) -> str:
+    """Return where artifacts lie now, though the project's folder was moved or copied since they were written.
 
     MLflow keeps their address in full, with the folder of then in it.
 
     Args:
         artifact_uri: What the store says.
-        run: The run.
-        root: Where the project keeps the artifacts of its runs now.
+        owner: The run, or the model beside one, that they are of.
+        root: Where the project keeps what such have now.
     """
-    if artifact_uri.startswith(f"{root}/") or not artifact_uri.endswith(f"/{run}/artifacts"):
+    if artifact_uri.startswith(f"{root}/") or not artifact_uri.endswith(f"/{owner}/artifacts"):
         return artifact_uri
-    now = root / run / "artifacts"
+    now = root / owner / "artifacts"
     return str(now) if local_folder(artifact_uri) is not None and now.is_dir() else artifact_uri
 
 

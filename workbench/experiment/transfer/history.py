@@ -12,7 +12,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
-from workbench.experiment.store.artifacts import local_folder
+from workbench.experiment.store.artifacts import lies_at, local_folder
 from workbench.experiment.store.client import tracking_client, tracking_errors
 from workbench.experiment.store.creation import sqlite_path
 from workbench.experiment.store.far_artifacts import download
@@ -181,12 +181,11 @@ def _files(folder: Path) -> list[tuple[str, Path]]:
 
 
 def _folder_of(project: Project, model: Any) -> Path | None:
-    """Return where a model's files lie; MLflow keeps the address that they had before the project was moved."""
-    folder, database = local_folder(model.artifact_location), sqlite_path(project)
-    if folder is None or folder.is_dir() or database is None:
-        return folder
-    now = database.parent / "artifacts" / "models" / str(model.model_id) / "artifacts"
-    return now if now.is_dir() else folder
+    """Return where a model's files lie on this machine, though the project was moved; None where they are elsewhere."""
+    place, database = str(model.artifact_location), sqlite_path(project)
+    if database is not None:
+        place = lies_at(place, str(model.model_id), database.parent / "artifacts" / "models")
+    return local_folder(place)
 
 
 def _models(client: Any, found: Any) -> list[tuple[Any, int]]:
