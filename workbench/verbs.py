@@ -57,6 +57,8 @@ class Verb:
         follows: What a command waits for.
         empty: What a terminal says where the answer is an empty list.
         first: The command that makes the first one, where an empty list means that there is none yet.
+        places: Text parameters that name a file or folder, or may: a command takes such from where it is called, a
+            server, which stands wherever it was started, from the project.
     """
 
     noun: str
@@ -70,6 +72,7 @@ class Verb:
     follows: Follows = Follows.NOTHING
     empty: str = "There is nothing to show."
     first: str = ""
+    places: tuple[str, ...] = ()
 
     @property
     def words(self) -> str:
@@ -127,7 +130,7 @@ VERBS: tuple[Verb, ...] = (
     Verb("doctor", "", "workbench.project.overview:examine", _READ, "Look for what is wrong and say what mends it"),
     Verb(
         "store", "tune", "workbench.experiment.store.tuning:tune_store", _OPERATE,
-        "Make an MLflow database fast and safe to share", ("path",),
+        "Make an MLflow database fast and safe to share", ("path",), places=("path",),
     ),
     # notebook → run
     Verb(
@@ -321,7 +324,10 @@ VERBS: tuple[Verb, ...] = (
     Verb("retry", "", "workbench.execute.jobs:retry", _RUN, "Try a job again that did not succeed", ("job",)),
     Verb("fetch", "", "workbench.execute.jobs:fetch", _RUN, "Bring files of a job here", ("job", "patterns")),
     # review
-    Verb("identity", "create", "workbench.review.people:create_identity", _RUN, "Make an SSH key to sign with"),
+    Verb(
+        "identity", "create", "workbench.review.people:create_identity", _RUN, "Make an SSH key to sign with",
+        places=("path",),
+    ),
     Verb(
         "reviewers", "", "workbench.review.people:list_reviewers", _READ, "List who may approve",
         empty="Nobody may approve yet", first="mlops reviewers add <mail-address> <key.pub>",
@@ -353,7 +359,7 @@ VERBS: tuple[Verb, ...] = (
     ),
     Verb(
         "review", "status", "workbench.review.status:review_status", _RUN,
-        "Say to CI whether a review lets its model through", ("review",),
+        "Say to CI whether a review lets its model through", ("review",), places=("junit",),
     ),
     Verb(
         "review", "check", "workbench.review.confirmation:check_review", _REVIEW,
@@ -377,7 +383,7 @@ VERBS: tuple[Verb, ...] = (
     ),
     Verb(
         "evidence", "export", "workbench.review.evidence.bundle:export_evidence", _RUN,
-        "Write what proves a review into a zip that verifies without us", ("review", "path"),
+        "Write what proves a review into a zip that verifies without us", ("review", "path"), places=("path",),
     ),
     Verb(
         "review", "waive", "workbench.review.waiving:waive", _REVIEW, "Waive a check, signed with your SSH key",
@@ -433,7 +439,7 @@ VERBS: tuple[Verb, ...] = (
     Verb("rollback", "", "workbench.serving.releases:roll_back", _RELEASE, "Go back one release", ("channel",)),
     Verb(
         "verify", "", "workbench.serving.verification:verify", _RUN,
-        "Verify what stands on a channel or lies in a folder", ("what",), (("o", "into"),),
+        "Verify what stands on a channel or lies in a folder", ("what",), (("o", "into"),), places=("what", "into"),
     ),
     Verb(
         "history", "", "workbench.project.history:show_history", _READ, "Show what ran when, and who approved it",
@@ -467,7 +473,10 @@ VERBS: tuple[Verb, ...] = (
     Verb("alerts", "resolve", "workbench.monitor.alerts:resolve", _OPERATE, "Close an alert", ("alert",)),
     Verb("report", "", "workbench.project.report:write_report", _RUN, "Write the one-page HTML report"),
     # journal
-    Verb("audit", "verify", "workbench.project.audit:verify_journal", _READ, "Walk the journal's chain"),
+    Verb(
+        "audit", "verify", "workbench.project.audit:verify_journal", _READ, "Walk the journal's chain",
+        places=("checkpoint", "signers"),
+    ),
     Verb(
         "audit", "log", "workbench.project.audit:list_events", _READ, "List what happened", short=(("n", "limit"),),
         empty="Nothing has happened yet.",
@@ -478,11 +487,11 @@ VERBS: tuple[Verb, ...] = (
     ),
     Verb(
         "audit", "checkpoint", "workbench.project.checkpoints:make_checkpoint", _OPERATE,
-        "Sign the journal's end and keep it elsewhere", (), (("t", "to"),),
+        "Sign the journal's end and keep it elsewhere", (), (("t", "to"),), places=("to",),
     ),
     Verb(
         "audit", "export", "workbench.project.audit_export:export_journal", _RUN, "Write the journal as JSON lines",
-        ("path",),
+        ("path",), places=("path",),
     ),
 )
 # fmt: on

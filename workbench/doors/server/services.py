@@ -32,19 +32,6 @@ _THREADS = 8
 PATHS = frozenset(("after", "before", "checkpoint", "file", "notebook", "path", "paths", "signers", "source", "split"))
 """Parameters of reading verbs that take a path, if some of them also take something else."""
 
-
-WHERE = {
-    "audit checkpoint": ("to",),
-    "audit export": ("path",),
-    "audit verify": ("checkpoint", "signers"),
-    "evidence export": ("path",),
-    "identity create": ("path",),
-    "review status": ("junit",),
-    "store tune": ("path",),
-    "verify": ("what", "into"),
-}
-"""Text parameters that commands take from where they are called."""
-
 _ELSEWHERE = re.compile(r"://|^[^/]*@[^/]*$")
 """What is no path: an address, a channel."""
 
@@ -117,7 +104,7 @@ def _emitter(serverapp: ServerApp) -> Callable[[Change], None]:
 
 def _grounded(verb: Verb, project: Path, arguments: dict[str, Any]) -> dict[str, Any]:
     """Take from the project what a command takes from where it is called: a server stands wherever it was started."""
-    names = {name for name in WHERE.get(verb.words, ()) if arguments.get(name)}
+    names = {name for name in verb.places if arguments.get(name)}
     is_place = {name: arguments[name] != "git" and not _ELSEWHERE.search(arguments[name]) for name in names}
     return {name: str(project / expanded(value)) if is_place.get(name) else value for name, value in arguments.items()}
 
