@@ -16,13 +16,24 @@ from workbench.review.comments import comment
 POLICY = '[stages.production]\nrequired = ["format"]\napprovals = 1\n'
 
 
-def test_a_comment_is_erased_and_the_chain_stays_whole(world, models, monkeypatch):
+@pytest.fixture(autouse=True)
+def quick(world, monkeypatch):
     monkeypatch.setattr("workbench.review.checking._ALWAYS", ("format",))
     (world.root / "policy" / "gate.toml").write_text(POLICY)
+
+
+@pytest.fixture
+def commented(world, models):
+    """A review in which bob named somebody, and the event that says so."""
+    review = reviews.request_review(world.as_("alice"), world.log_model(models.good), wait=True)
+    comment(world.as_("bob"), review.id, "ask Taro Yamada about row 7")
+    (event,) = world.as_("bob").journal.events(kind="review.commented")
+    return review, event
+
+
+def test_a_comment_is_erased_and_the_chain_stays_whole(world, commented):
     alice, bob = world.as_("alice"), world.as_("bob")
-    review = reviews.request_review(alice, world.log_model(models.good), wait=True)
-    comment(bob, review.id, "ask Taro Yamada about row 7")
-    (event,) = bob.journal.events(kind="review.commented")
+    review, event = commented
     head = verify_journal(bob).events
     erased = erase_payload(bob, event.seq, "asked for by the person")
     assert (erased.kind, erased.data_digest) == ("review.commented", event.data_digest)
@@ -37,9 +48,7 @@ def test_a_comment_is_erased_and_the_chain_stays_whole(world, models, monkeypatc
         erase_payload(bob, event.seq, "again")
 
 
-def test_what_releases_are_verified_from_is_not_erased(world, models, monkeypatch):
-    monkeypatch.setattr("workbench.review.checking._ALWAYS", ("format",))
-    (world.root / "policy" / "gate.toml").write_text(POLICY)
+def test_what_releases_are_verified_from_is_not_erased(world, models):
     alice = world.as_("alice")
     reviews.request_review(alice, world.log_model(models.good), wait=True)
     (event,) = alice.journal.events(kind="review.requested")
@@ -55,14 +64,9 @@ def test_what_releases_are_verified_from_is_not_erased(world, models, monkeypatc
         erase_payload(alice, event.seq, " ")
 
 
-def test_a_comment_whose_statement_cannot_be_removed_is_not_erased_by_half(world, models, monkeypatch):
+def test_a_comment_whose_statement_cannot_be_removed_is_not_erased_by_half(world, commented, monkeypatch):
     """Erased once, the event no longer knows which statement says it again: it would lie in the store for ever."""
-    monkeypatch.setattr("workbench.review.checking._ALWAYS", ("format",))
-    (world.root / "policy" / "gate.toml").write_text(POLICY)
-    alice, bob = world.as_("alice"), world.as_("bob")
-    review = reviews.request_review(alice, world.log_model(models.good), wait=True)
-    comment(bob, review.id, "ask Taro Yamada about row 7")
-    (event,) = bob.journal.events(kind="review.commented")
+    bob, (_, event) = world.as_("bob"), commented
     statement = bob.store.path_of(event.data["statement_digest"])
     with monkeypatch.context() as patch:
         patch.setattr(Path, "unlink", lambda *_, **__: os.rename(world.root / "gone", world.root / "away"))

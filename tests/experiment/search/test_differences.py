@@ -138,13 +138,21 @@ def test_what_is_no_notebook_is_said_and_not_compared(project, make, odd):
     assert diff_outputs(project, one, two) == ()
 
 
-def test_commits_and_patches_between(project, make, git):
-    commits = []
-    for number in range(3):
-        (project.root / "code.py").write_text(f"x = {number}\n")
+@pytest.fixture
+def commit(project, git):
+    """Commit so many changes of one file, ``x = 0`` and on, and return them."""
+
+    def change(name: str, number: int) -> str:
+        (project.root / "code.py").write_text(f"{name} = {number}\n")
         git("add", "code.py")
         git("commit", "-qm", f"Change {number}")
-        commits.append(git("rev-parse", "HEAD"))
+        return git("rev-parse", "HEAD")
+
+    return lambda count, name="x": [change(name, number) for number in range(count)]
+
+
+def test_commits_and_patches_between(project, make, commit):
+    commits = commit(3)
     one = make(workbench__commit=commits[0])
     two = make({"workbench/changes.patch": "+secret sauce\n"}, workbench__commit=f"{commits[2]}+dirty")
     diff = diff_runs(project, one, two)
@@ -159,13 +167,8 @@ def test_commits_and_patches_between(project, make, git):
 
 
 @pytest.mark.parametrize("setting", ["diff.external=true", "color.ui=always"])
-def test_what_git_shows_its_user_changes_no_patch(project, make, git, setting):
-    commits = []
-    for number in range(2):
-        (project.root / "code.py").write_text(f"a = {number}\n")
-        git("add", "code.py")
-        git("commit", "-qm", f"Change {number}")
-        commits.append(git("rev-parse", "HEAD"))
+def test_what_git_shows_its_user_changes_no_patch(project, make, git, commit, setting):
+    commits = commit(2, "a")
     git("config", *setting.split("="))
     diff = diff_runs(project, *(make(workbench__commit=commit) for commit in commits))
     assert diff.patch[-2:] == ("-a = 0", "+a = 1")
